@@ -1,0 +1,261 @@
+"""The site's generated pages, and what is added to chapters and notebooks when they are rendered."""
+
+from __future__ import annotations
+
+import html
+import os
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from urllib.parse import quote
+
+from bs4 import BeautifulSoup, Tag
+
+from . import chapters, evidence, questions
+from .chapters import AREAS, Chapter
+from .notebooks import Notebook
+
+# What each source text is, for the reader; the ids in docs/sources.yaml begin with these names.
+SOURCES = {
+    "nv": "Notes of an interview for an AI-engineer role at a GPU vendor (2020)",
+    "list": "A question list for AI-infrastructure and algorithm roles",
+    "guide": "How interviewers of computer-vision and deep-learning candidates ask",
+    "damo": "A telephone interview with a federated-learning group (2020)",
+    "fw": "Questions for a senior deep-learning-framework engineer",
+}
+
+Resolve = Callable[[str], str]  # a path below docs/ (or notebooks/…) to a URL relative to the page
+
+# ---- generated pages -------------------------------------------------------------------------
+
+
+def generated(book: list[Chapter], sources: dict[str, dict[str, str]], books: dict[str, Notebook]) -> dict[str, str]:
+    """The generated pages as Markdown, by their path below docs/. `books` are the notebooks by file."""
+    return {
+        "questions.md": questions_page(book),
+        "sources.md": sources_page(book, sources),
+        "evidence.md": evidence_page(book, books),
+        "wrong.md": wrong_page(book),
+    }
+
+
+def questions_page(book: list[Chapter]) -> str:
+    """Every question by area and chapter; assets/js/questions.js filters the items by their attributes."""
+    rows = questions.all_questions(book)
+    text = [
+        "---\ntitle: All questions\ndescription: Every question of the handbook, to filter by area, level and words.\n---\n",
+        "# All questions\n",
+        f"{len(rows)} questions in {len(book)} chapters.\n",
+        '<div class="question-filter" data-question-filter></div>\n',
+    ]
+    for chapter in book:
+        text.append(f"## [{chapter.title}]({chapter.name}) {{ #{chapter.area}-{os.path.basename(chapter.name)[:-3]} }}\n")
+        for question in chapter.questions:
+            link = f"[{question.title}]({chapter.name}#{question.id})"
+            text.append(f'- {link} <span class="level level-{question.level}">{question.level}</span>')
+            text.append(f'{{: data-area="{chapter.area}" data-level="{question.level}" }}')
+        text.append("")
+    return "\n".join(text)
+
+
+def sources_page(book: list[Chapter], sources: dict[str, dict[str, str]]) -> str:
+    """Each source question with the answers that cover it; the open ones say so."""
+    covered = questions.coverage(book, sources)
+    answered = sum(bool(rows) for rows in covered.values())
+    text = [
+        "---\ntitle: Sources\ndescription: The questions that real interviews asked, and the answers that cover each.\n---\n",
+        "# Sources\n",
+        f"Five texts written down after real interviews, or for them, raise {len(covered)} questions. "
+        f"{answered} are answered so far; {len(covered) - answered} are open.\n",
+    ]
+    for source, description in SOURCES.items():
+        text.append(f"## {description} {{ #{source} }}\n")
+        for identifier, row in sources.items():
+            if identifier.rsplit("-", 1)[0] != source:
+                continue
+            answers = "; ".join(f"[{q.title}]({c.name}#{q.id})" for c, q in covered[identifier])
+            state = f"Answered: {answers}" if answers else f'<span class="open">Open</span>, planned in {AREAS[row["area"]]}'
+            text.append(f"- `{identifier}` {row['ask']}<br>\n    {state}\n{{: #{identifier} .{'answered' if answers else 'unanswered'} }}")
+        text.append("")
+    return "\n".join(text)
+
+
+def evidence_page(book: list[Chapter], books: dict[str, Notebook]) -> str:
+    """Counts, and every claim by the notebook that proves it."""
+    by_notebook: dict[str, list[tuple[Chapter, str, str, evidence.Claim]]] = defaultdict(list)
+    for chapter in book:
+        for title, anchor, claim in claims_by_question(chapter):
+            by_notebook[claim.notebook].append((chapter, title, anchor, claim))
+    everything = [claim for rows in by_notebook.values() for *_, claim in rows]
+    embedded = sum(claim.embedded for claim in everything)
+    text = [
+        "---\ntitle: Evidence\ndescription: Every number that a notebook of the handbook proves.\n---\n",
+        "# Evidence\n",
+        f"{len(everything) - embedded} numbers and {embedded} figures and tables are computed by {len(books)} notebooks. "
+        "Each line below is checked at every build: the text against the notebook's committed output, and the output "
+        "against a fresh run.\n",
+        "| notebook | numbers | figures and tables | cited by questions |\n| --- | ---: | ---: | ---: |",
+    ]
+    for file, notebook in books.items():
+        rows = by_notebook[file]
+        figures = sum(claim.embedded for *_, claim in rows)
+        asked = len({anchor for _, _, anchor, _ in rows})
+        text.append(f"| [{notebook.title}](../{file}) | {len(rows) - figures} | {figures} | {asked} |")
+    text.append("")
+    for file, notebook in books.items():
+        if not by_notebook[file]:
+            continue
+        text.append(f"## [{notebook.title}](../{file}) {{ #{re.sub(r'[^a-z0-9]+', '-', file.lower())} }}\n")
+        for (chapter, title, anchor), rows in _grouped(by_notebook[file]).items():
+            shown = [f"*{c.text}*" if c.embedded else f"[{c.text}](../{c.notebook}#{c.name})" for c in rows]
+            text.append(f"- [{title}]({chapter.name}{anchor}): {', '.join(shown)}")
+        text.append("")
+    return "\n".join(text)
+
+
+def _grouped(rows: list) -> dict[tuple[Chapter, str, str], list[evidence.Claim]]:
+    groups: dict = defaultdict(list)
+    for chapter, title, anchor, claim in rows:
+        groups[chapter, title, anchor].append(claim)
+    return groups
+
+
+def claims_by_question(chapter: Chapter) -> list[tuple[str, str, evidence.Claim]]:
+    """A chapter's claims with the title and the anchor of the question that each belongs to."""
+    starts = [(q.line, q.title, f"#{q.id}") for q in chapter.questions]
+    found = []
+    for claim in evidence.claims(chapter.text):
+        before = [(title, anchor) for line, title, anchor in starts if line <= claim.line]
+        title, anchor = before[-1] if before else (chapter.title, "")
+        found.append((title, anchor, claim))
+    return found
+
+
+def wrong_page(book: list[Chapter]) -> str:
+    """Every "often said, but wrong" box, in one place."""
+    boxes = questions.wrong_boxes(book)
+    text = [
+        "---\ntitle: Often said, but wrong\ndescription: The wrong answers that circulate, each with what is true instead.\n---\n",
+        "# Often said, but wrong\n",
+        f"{len(boxes)} answers that circulate and are wrong, half true or out of date, from every chapter. "
+        "Each leads to the question where the right answer is worked out.\n",
+    ]
+    chapter = None
+    for box in boxes:
+        if box.chapter is not chapter:
+            chapter = box.chapter
+            text.append(f"## {AREAS[chapter.area]}: {chapter.title} {{ #{chapter.area}-{os.path.basename(chapter.name)[:-3]} }}\n")
+        body = box.body.replace(f"**{chapters.WRONG}**", "", 1).strip()
+        text.append(f"### [{box.question.title}]({chapter.name}#{box.question.id}) {{ #wrong-{box.question.id} }}\n\n{body}\n")
+    return "\n".join(text)
+
+
+# ---- chapters --------------------------------------------------------------------------------
+
+
+def with_question_meta(page: str, chapter: Chapter, repository: str, resolve: Resolve) -> str:
+    """A chapter's HTML with a line below each question: level, sources, review, edit, report."""
+    for question in chapter.questions:
+        sources = "".join(f' <a class="source" href="{resolve("sources.md")}#{s}">{s}</a>' for s in question.asked)
+        asked = f'<span class="asked">asked in{sources}</span>' if sources else ""
+        meta = (
+            '<div class="question-meta" data-search-exclude>'
+            f'<span class="level level-{question.level}">{question.level}</span>{asked}'
+            f'<span class="reviewed">reviewed <time datetime="{question.reviewed}">{question.reviewed}</time></span>'
+            f'<a class="edit" href="{repository}/edit/main/{chapter.file}#L{question.line}">edit</a>'
+            f'<a class="report" href="{html.escape(report_url(repository, chapter, question))}">report an error</a>'
+            "</div>"
+        )
+        page = re.sub(rf'(<h2 id="{question.id}">.*?</h2>)', lambda m, meta=meta: m[1] + meta, page, count=1, flags=re.S)
+    return page
+
+
+def report_url(repository: str, chapter: Chapter, question: chapters.Question) -> str:
+    """A new issue with the question and the file filled in."""
+    title = quote(f"Error in “{question.title}”")
+    body = quote(f"Where: {chapter.file}, question {question.id}\nWhat it says:\nWhat is true, and how you know:\n")
+    return f"{repository}/issues/new?title={title}&body={body}"
+
+
+# ---- notebooks -------------------------------------------------------------------------------
+
+
+def notebook_page(markup: str, notebook: Notebook, cited: list[tuple[str, str]], repository: str, download: str, resolve: Resolve) -> str:
+    """mkdocs-jupyter's HTML made light: the site's own styles, an anchor for each label, links, figures.
+
+    Of its 600 kB only the cells are kept: scripts, inlined style sheets and copy buttons go, code is
+    marked up as the site's own code blocks. `cited` holds (title, URL) of the questions that cite it.
+    """
+    soup = BeautifulSoup(markup, "lxml")
+    body = soup.select_one(".jp-Notebook")
+    cells = [c for c in body.find_all("div", class_="jp-Cell") if not c.find_parent("div", class_="jp-Cell") or c.get("id")]
+    cells = [c for c in cells if c.get("id", "").startswith("cell-id=")]
+    parts = []
+    for tag, cell in zip(cells, notebook.cells, strict=True):
+        if cell.kind == "markdown":
+            inner = tag.select_one(".jp-MarkdownOutput")
+            parts.append(f'<div class="nb-text">{_inner(_linked(inner, notebook, resolve))}</div>')
+        elif cell.kind == "code":
+            identity = f' id="{cell.label}"' if cell.label else ""
+            parts.append(f'<div class="nb-cell"{identity}>{_input(tag, cell.label)}{_outputs(tag, cell)}</div>')
+    links = (
+        f'<p class="nb-links"><a href="{repository}/edit/main/{notebook.file}">Edit this notebook</a>'
+        f'<a href="{download}" download>Download it</a></p>'
+    )
+    heading, first = _split_title(parts[0])
+    return f'{heading}{links}<div class="jupyter-wrapper">{first}{"".join(parts[1:])}</div>{_cited(cited)}'
+
+
+def _split_title(part: str) -> tuple[str, str]:
+    match = re.search(r"<h1.*?</h1>", part, re.S)
+    return (match[0], part.replace(match[0], "", 1)) if match else ("", part)
+
+
+def _cited(cited: list[tuple[str, str]]) -> str:
+    if not cited:
+        return ""
+    items = "".join(f'<li><a href="{url}">{html.escape(title)}</a></li>' for title, url in cited)
+    return f'<h2 id="cited-by">Questions that cite this notebook</h2><ul class="nb-cited">{items}</ul>'
+
+
+def _inner(tag: Tag) -> str:
+    return tag.decode_contents().strip()
+
+
+def _linked(text: Tag, notebook: Notebook, resolve: Resolve) -> Tag:
+    """Links that are true on GitHub, beside the file, made true on the site."""
+    for link in text.find_all("a", href=True):
+        if "anchor-link" in link.get("class", []):
+            link["class"] = "headerlink"
+            link["title"] = "Permanent link"
+            continue
+        path, hash_, anchor = link["href"].partition("#")
+        if not path or re.match(r"[a-z]+:", path):
+            continue
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(notebook.file), path))
+        link["href"] = resolve(target.removeprefix("docs/")) + hash_ + anchor
+    return text
+
+
+def _input(tag: Tag, label: str | None) -> str:
+    code = tag.select_one(".highlight-ipynb pre")
+    if code is None:
+        return ""
+    permalink = f'<a class="nb-label" href="#{label}" title="Permanent link to this cell">{label}</a>' if label else ""
+    # Search finds what a notebook says, not its code.
+    return f'<div class="nb-input" data-search-exclude>{permalink}<div class="highlight"><pre><code>{_inner(code)}</code></pre></div></div>'
+
+
+def _outputs(tag: Tag, cell) -> str:
+    shown = []
+    svg = cell.rich("image/svg+xml")
+    for output in tag.select(".jp-OutputArea-output"):
+        if output.get("data-mime-type") == "image/svg+xml" and svg:
+            caption = f"Figure {cell.label}" if cell.label else "Figure"
+            shown.append(f'<div class="nb-figure">{evidence.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")}</div>')
+        elif output.find("table"):
+            shown.append(f'<div class="nb-table" tabindex="0">{evidence.table(_inner(output))}</div>')
+        else:
+            shown.append(f'<div class="nb-text-output">{_inner(output)}</div>')
+    return f'<div class="nb-output" data-search-exclude>{"".join(shown)}</div>' if shown else ""

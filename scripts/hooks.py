@@ -1,0 +1,60 @@
+"""What the handbook does at each event of MkDocs; the work is in the package `handbook`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
+
+from handbook import chapters, content, notebooks, pages, questions
+
+ROOT = Path(__file__).resolve().parent.parent
+_book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build
+
+
+def on_pre_build(config: MkDocsConfig) -> None:
+    """Stop with every problem of the content, each with file and line."""
+    problems = content.check(ROOT)
+    if problems:
+        raise PluginError(f"{len(problems)} problems in the content\n" + "\n".join(map(str, problems)))
+    _book.clear()
+    _book.update({c.name: c for c in chapters.read_all(ROOT)})
+    config.extra["handbook"] = questions.statistics(list(_book.values()))
+
+
+@event_priority(100)  # before mkdocs-jupyter looks for notebooks among the files
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the notebooks, which live beside docs/, and the generated pages."""
+    books = {p.relative_to(ROOT).as_posix(): notebooks.read(p, ROOT) for p in notebooks.paths(ROOT)}
+    for uri in books:
+        files.append(File(uri, str(ROOT), config.site_dir, config.use_directory_urls))
+    for uri, text in pages.generated(list(_book.values()), chapters.read_sources(ROOT), books).items():
+        files.append(File.generated(config, uri, content=text))
+    return files
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Complete a chapter's questions; make a notebook's page light and link it to what cites it."""
+    uri = page.file.src_uri
+    repository = config.repo_url.rstrip("/")
+
+    def resolve(target: str) -> str:
+        return get_relative_url(files.src_uris[target].url, page.url)
+
+    if uri in _book:
+        return pages.with_question_meta(html, _book[uri], repository, resolve)
+    if uri.endswith(".ipynb"):
+        cited = {
+            (title, resolve(c.name) + anchor): None
+            for c in _book.values()
+            for title, anchor, claim in pages.claims_by_question(c)
+            if claim.notebook == uri
+        }
+        notebook = notebooks.read(ROOT / uri, ROOT)
+        return pages.notebook_page(html, notebook, list(cited), repository, Path(uri).name, resolve)
+    return html
