@@ -23,7 +23,9 @@ def main() -> int:
         print(problem, file=sys.stderr)
     book = [c for c in chapters.read_all(ROOT) if not wanted or c.file in wanted]
     claims = sum(len(evidence.claims(c.text)) for c in book)
-    print(f"{len(book)} chapters, {sum(len(c.questions) for c in book)} questions, {claims} claims: {len(problems)} problems")
+    print(
+        f"{len(book)} chapters, {sum(len(c.questions) for c in book)} questions, {claims} claims: {len(problems)} problems"
+    )
     return bool(problems)
 
 

@@ -15,9 +15,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
-from tqdm import tqdm
-
 from handbook import notebooks
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,13 +51,17 @@ def main() -> int:
     for path in paths:
         for cell in notebooks.read(path, ROOT).cells:
             if tool := notebooks.missing_tool(cell.source):
-                print(f"{path.relative_to(ROOT)}: cell {cell.index} needs {tool}, which is not on PATH: its committed output is kept")
+                print(
+                    f"{path.relative_to(ROOT)}: cell {cell.index} needs {tool}, which is not on PATH: its committed output is kept"
+                )
     failed = []
     with ProcessPoolExecutor(max_workers=2) as pool:
         jobs = {pool.submit(run, path, arguments.check): path for path in paths}
         for job in tqdm(as_completed(jobs), total=len(jobs), unit="notebook", disable=not jobs):
             message, seconds = job.result()
-            tqdm.write(f"{'failed' if message else 'ok':6} {seconds:6.1f} s  {jobs[job].relative_to(ROOT)}", file=sys.stdout)
+            tqdm.write(
+                f"{'failed' if message else 'ok':6} {seconds:6.1f} s  {jobs[job].relative_to(ROOT)}", file=sys.stdout
+            )
             if message:
                 failed.append(message)
     print(*failed, sep="\n\n", file=sys.stderr)

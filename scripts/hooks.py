@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from handbook import chapters, content, notebooks, pages, questions
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
-
-from handbook import chapters, content, notebooks, pages, questions
 
 ROOT = Path(__file__).resolve().parent.parent
 _book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build

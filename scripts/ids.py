@@ -28,7 +28,9 @@ def main() -> int:
     if check:
         print(*(f"+{identifier}" for identifier in new), sep="\n")
         return bool(new or gone)
-    (ROOT / questions.PUBLISHED).write_text("".join(f"{identifier}\n" for identifier in [*listed, *new]), encoding="utf-8")
+    (ROOT / questions.PUBLISHED).write_text(
+        "".join(f"{identifier}\n" for identifier in [*listed, *new]), encoding="utf-8"
+    )
     print(f"{len(new)} ids added, {len(listed) + len(new)} in all")
     return bool(gone)
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-
 from handbook import notebooks
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -99,7 +98,9 @@ def tiny(tmp_path: Path) -> Path:
     write_notebook(
         tmp_path / "notebooks/cuda/tiny.ipynb",
         [
-            new_markdown_cell("# Tiny proof\n\nSixteen bytes, $2+2+12$. Cited by [bytes](../../docs/cuda/memory.md#tiny-bytes)."),
+            new_markdown_cell(
+                "# Tiny proof\n\nSixteen bytes, $2+2+12$. Cited by [bytes](../../docs/cuda/memory.md#tiny-bytes)."
+            ),
             executed("#| label: bytes\n2 + 2 + 12", 16),
             executed("#| label: shares\n{'optimizer': 12 / 16}", {"optimizer": 0.75}),
             executed("#| label: parts\nframe", "frame", table),

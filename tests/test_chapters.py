@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from conftest import CHAPTER
-
 from handbook import chapters
 
 
@@ -12,7 +11,12 @@ def test_a_sound_chapter_has_no_problems():
     chapter = chapters.parse(CHAPTER, "docs/cuda/memory.md")
     assert chapter.problems == ()
     (question,) = chapter.questions
-    assert (question.id, question.level, question.asked, question.reviewed) == ("tiny-bytes", "core", ("list-01",), "2026-11-22")
+    assert (question.id, question.level, question.asked, question.reviewed) == (
+        "tiny-bytes",
+        "core",
+        ("list-01",),
+        "2026-11-22",
+    )
     assert question.title == "How many bytes does a parameter need?"
     assert CHAPTER.splitlines()[question.line - 1].startswith("## How many")
     assert question.answer.startswith("Mixed-precision Adam")
@@ -31,7 +35,12 @@ def test_a_sound_chapter_has_no_problems():
         ("{ #tiny-bytes }\n", "\n", 15, "has no id"),
         ("need? {", "need {", 15, "asks nothing"),
         ("{ #tiny-bytes }\n", "{ #other }\n", 15, "does not know"),
-        ("  tiny-bytes:\n", "  tiny-bytes:\n    level: core\n    asked: []\n    reviewed: 2026-11-22\n  other:\n", 9, "no heading carries"),
+        (
+            "  tiny-bytes:\n",
+            "  tiny-bytes:\n    level: core\n    asked: []\n    reviewed: 2026-11-22\n  other:\n",
+            9,
+            "no heading carries",
+        ),
         ("---\ntitle", "title", 1, "no front matter"),
         ("    level: core\n", "    level: core\n    level: core\n", 7, "twice"),
     ],

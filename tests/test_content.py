@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from conftest import CHAPTER
-
 from handbook import content
 
 CHAPTER_FILE = "docs/cuda/memory.md"
@@ -35,7 +34,9 @@ def test_broken_links(tiny, old, new, cause):
 def test_a_broken_link_inside_a_notebook_is_found(tiny):
     path = tiny / "notebooks/cuda/tiny.ipynb"
     path.write_text(path.read_text().replace("memory.md#tiny-bytes", "memory.md#gone"))
-    assert any("no heading with the id 'gone'" in p.what and p.file == "notebooks/cuda/tiny.ipynb" for p in content.check(tiny))
+    assert any(
+        "no heading with the id 'gone'" in p.what and p.file == "notebooks/cuda/tiny.ipynb" for p in content.check(tiny)
+    )
 
 
 def test_a_chapter_outside_the_navigation_is_found(tiny):

@@ -8,9 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import executed, write_notebook
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-
 from handbook import notebooks
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 TITLE = new_markdown_cell("# Title\n\nClaim.")
 
@@ -52,7 +51,9 @@ def test_bad_directives(tiny, source, cause):
 
 
 def test_repeated_label(tiny):
-    assert any("stands twice" in what for what in problems(tiny, executed("#| label: x\n1", 1), executed("#| label: x\n1", 1)))
+    assert any(
+        "stands twice" in what for what in problems(tiny, executed("#| label: x\n1", 1), executed("#| label: x\n1", 1))
+    )
 
 
 def test_an_error_output_is_refused(tiny):
@@ -118,7 +119,11 @@ def run(tmp_path: Path, *sources: str) -> nbformat.NotebookNode:
 
 
 def test_execution_is_repeatable_and_comparison_sees_a_change(tmp_path):
-    sources = ("import os\nprint('a'); print('b')\nos.path.basename(os.getcwd())", "#| label: x\n#| tolerance: 1e-3\n{'loss': 0.5}", "#| varies: true\n0.125")
+    sources = (
+        "import os\nprint('a'); print('b')\nos.path.basename(os.getcwd())",
+        "#| label: x\n#| tolerance: 1e-3\n{'loss': 0.5}",
+        "#| varies: true\n0.125",
+    )
     first, second = run(tmp_path, *sources), run(tmp_path, *sources)
     assert first == second and notebooks.compare(first, second) == []
     changed = copy.deepcopy(first)

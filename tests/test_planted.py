@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-
 from handbook import chapters, content, evidence, notebooks, questions
 from handbook.chapters import Chapter
 from handbook.problems import Problem
@@ -38,7 +37,11 @@ def exact_claims(chapter: Chapter, pattern: str) -> list[chapters.Link]:
     return [
         link
         for link in chapters.links(chapter.text)
-        if ".ipynb#" in link.target and not link.image and "≈" not in link.text and "approx" not in link.text and re.search(pattern, link.text)
+        if ".ipynb#" in link.target
+        and not link.image
+        and "≈" not in link.text
+        and "approx" not in link.text
+        and re.search(pattern, link.text)
     ]
 
 
@@ -79,7 +82,11 @@ def number(text: str) -> str:
 
 def rename_label(chapter: Chapter, chance: random.Random) -> Planted:
     link = chance.choice(exact_claims(chapter, "."))
-    return chapter.file, replaced(chapter.text, link.span, f"[{link.text}]({link.target.replace('#', '#un')})"), link.line
+    return (
+        chapter.file,
+        replaced(chapter.text, link.span, f"[{link.text}]({link.target.replace('#', '#un')})"),
+        link.line,
+    )
 
 
 def rename_key(chapter: Chapter, chance: random.Random) -> Planted:
@@ -172,7 +179,9 @@ def rename_cell(node: dict, chance: random.Random) -> None:
 
 
 def edit_output(node: dict, chance: random.Random) -> None:
-    cell = chance.choice([c for c in labeled(node) if c["outputs"] and "text/plain" in c["outputs"][-1].get("data", {})])
+    cell = chance.choice(
+        [c for c in labeled(node) if c["outputs"] and "text/plain" in c["outputs"][-1].get("data", {})]
+    )
     data = cell["outputs"][-1]["data"]
     data["text/plain"] = re.sub(r"\d", lambda m: str((int(m[0]) + 1) % 10), "".join(data["text/plain"]), count=1) + " "
 
@@ -224,7 +233,9 @@ def problems_of(planted: Planted, book: list[Chapter], root: Path) -> list[Probl
             path.unlink()
         if path.suffix == ".md":
             changed = chapters.parse(text, file)
-            return content.check_chapter(changed, root) + questions.check([changed if c.file == file else c for c in book], root)
+            return content.check_chapter(changed, root) + questions.check(
+                [changed if c.file == file else c for c in book], root
+            )
         found: list[Problem] = []
         if text:
             try:

@@ -51,8 +51,12 @@ SCHEMA = {
 }
 
 _HEADING = re.compile(r"^## +(?P<title>.*?)[ \t]*(?:\{[ \t]*#(?P<id>[^\s}]+)[ \t]*\})?[ \t]*$", re.M)
-_LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]\\\n]|\\.|\n(?!\s*\n)|\[[^\[\]\n]*\])*)\]\((?P<target>[^()\s]+)\)")
-_FENCE = re.compile(r"^(?P<indent>[ >]*)(?P<mark>`{3,}|~{3,})[^\n]*\n.*?(?:^[ >]*(?P=mark)[`~]*[ \t]*$|\Z)", re.M | re.S)
+_LINK = re.compile(
+    r"(?P<image>!?)\[(?P<text>(?:[^\[\]\\\n]|\\.|\n(?!\s*\n)|\[[^\[\]\n]*\])*)\]\((?P<target>[^()\s]+)\)"
+)
+_FENCE = re.compile(
+    r"^(?P<indent>[ >]*)(?P<mark>`{3,}|~{3,})[^\n]*\n.*?(?:^[ >]*(?P=mark)[`~]*[ \t]*$|\Z)", re.M | re.S
+)
 _CODE = re.compile(r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)(?P=ticks)(?!`)", re.S)
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 _DISPLAY = re.compile(r"(?<!\\)\$\$(?P<tex>.+?)(?<!\\)\$\$", re.S)
@@ -182,16 +186,28 @@ def parse(text: str, file: str) -> Chapter:
         title = text[head.start("title") : head.end("title")]
         identifier = head["id"]
         if identifier is None:
-            fault(line, f"the question {title!r} has no id", "End the heading with { #topic-word } and name the id in the front matter")
+            fault(
+                line,
+                f"the question {title!r} has no id",
+                "End the heading with { #topic-word } and name the id in the front matter",
+            )
             continue
         if not title.rstrip().endswith("?"):
             fault(line, f"the heading {title!r} asks nothing", "Word it as an interviewer would and end it with ?")
         if identifier in seen:
-            fault(line, f"the id {identifier!r} is used twice (first on line {seen[identifier]})", "Give this question an id of its own")
+            fault(
+                line,
+                f"the id {identifier!r} is used twice (first on line {seen[identifier]})",
+                "Give this question an id of its own",
+            )
             continue
         seen[identifier] = line
         if identifier not in entries:
-            fault(line, f"the front matter does not know the id {identifier!r}", f"Add questions.{identifier} with level, asked and reviewed")
+            fault(
+                line,
+                f"the front matter does not know the id {identifier!r}",
+                f"Add questions.{identifier} with level, asked and reviewed",
+            )
         entry = entries.get(identifier)
         entry = entry if isinstance(entry, dict) else {}
         body = text[head.end() : following.start() if following else len(text)]
@@ -211,7 +227,11 @@ def parse(text: str, file: str) -> Chapter:
     order = [identifier for identifier in entries if identifier in seen]
     for identifier, at in zip(order, [q.id for q in questions if q.id in entries], strict=False):
         if identifier != at:
-            fault(lines.get(("questions", identifier), 1), f"{identifier!r} stands at another place than its heading", "Keep the front matter in the headings' order")
+            fault(
+                lines.get(("questions", identifier), 1),
+                f"{identifier!r} stands at another place than its heading",
+                "Keep the front matter in the headings' order",
+            )
             break
     parts = Path(file).parts
     return Chapter(
@@ -250,7 +270,11 @@ def _front_matter(text: str, fault) -> tuple[dict, dict[tuple[str, ...], int], i
         if error.validator == "additionalProperties":
             unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
             for key in unknown:
-                fault(lines.get((*path, key), 1), f"unknown key {key!r}", "Known are " + ", ".join(error.schema["properties"]))
+                fault(
+                    lines.get((*path, key), 1),
+                    f"unknown key {key!r}",
+                    "Known are " + ", ".join(error.schema["properties"]),
+                )
             continue
         known = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), 1)
         fault(known, f"{'.'.join(path) or 'front matter'}: {error.message}", "See the front matter in CONTRIBUTING.md")
@@ -276,4 +300,3 @@ def plain(markdown: str) -> str:
     text = re.sub(r"!?\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^)\s]*\)", r"\1", markdown)
     text = re.sub(r"\[\^[^\]]+\]", "", text)
     return re.sub(r"\s+", " ", re.sub(r"[*`]|(?<!\w)_|_(?!\w)", "", text)).strip()
-

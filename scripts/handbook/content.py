@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from . import chapters, evidence, notebooks, questions
+from . import chapters, evidence, notebooks, questions, unsupported
 from .chapters import Chapter
 from .problems import Problem
 
@@ -27,7 +27,8 @@ def check(root: Path) -> list[Problem]:
         for cell in notebook.cells:
             if cell.kind == "markdown":
                 problems += [
-                    Problem(p.file, cell.line + p.line - 1, p.what, p.remedy) for p in check_links(cell.source, notebook.file, root)
+                    Problem(p.file, cell.line + p.line - 1, p.what, p.remedy)
+                    for p in check_links(cell.source, notebook.file, root)
                 ]
     for path in sorted((root / "docs").glob("*.md")) + sorted((root / "docs").glob("*/index.md")):
         file = path.relative_to(root).as_posix()
@@ -44,7 +45,12 @@ def check_navigation(book: list[Chapter], root: Path) -> list[Problem]:
         return []
     line = chapters.line_of(config, match.start())
     return [
-        Problem("mkdocs.yml", line, f"{chapter.name} is not in the navigation", f"Add the line `- {chapter.name}` below its area")
+        Problem(
+            "mkdocs.yml",
+            line,
+            f"{chapter.name} is not in the navigation",
+            f"Add the line `- {chapter.name}` below its area",
+        )
         for chapter in book
         if not re.search(rf"\b{re.escape(chapter.name)}\b", match[0])
     ]
@@ -56,7 +62,7 @@ def check_chapter(chapter: Chapter, root: Path) -> list[Problem]:
         *chapter.problems,
         *questions.check_form(chapter),
         *evidence.check(chapter.text, chapter.file, root),
-        *evidence.unsupported(chapter),
+        *unsupported.check(chapter),
         *check_links(chapter.text, chapter.file, root),
     ]
 
@@ -71,11 +77,25 @@ def check_links(text: str, file: str, root: Path) -> list[Problem]:
         path, _, anchor = link.target.partition("#")
         target = Path(os.path.normpath(folder / path)) if path else root / file
         if not target.exists() and not _generated(target, root):
-            problems.append(Problem(file, link.line, f"the link {link.target!r} leads to no file", "Correct the path, or remove the link"))
+            problems.append(
+                Problem(
+                    file,
+                    link.line,
+                    f"the link {link.target!r} leads to no file",
+                    "Correct the path, or remove the link",
+                )
+            )
         elif anchor and target.suffix == ".md" and target.is_file():
             if anchor not in _anchors(target, target.stat().st_mtime_ns):
                 name = target.relative_to(root).as_posix()
-                problems.append(Problem(file, link.line, f"{name} has no heading with the id {anchor!r}", "Use the id in braces behind the question"))
+                problems.append(
+                    Problem(
+                        file,
+                        link.line,
+                        f"{name} has no heading with the id {anchor!r}",
+                        "Use the id in braces behind the question",
+                    )
+                )
         elif anchor and target.suffix == ".ipynb" and target.is_file():
             label = anchor.split(".")[0]
             if label not in notebooks.read(target, root).labels:

@@ -137,11 +137,20 @@ def _read(path: Path, root: Path, modified: int, data: tuple[tuple[Path, int], .
         raise BrokenNotebook(Problem(file, line, what, "Restore the file or save it anew from Jupyter")) from error
     lines = _source_lines(text)
     cells = tuple(
-        Cell(i, c.cell_type, c.source, dict(_directives(c.source)) if c.cell_type == "code" else {}, tuple(c.get("outputs", ())), lines[i] if i < len(lines) else 1)
+        Cell(
+            i,
+            c.cell_type,
+            c.source,
+            dict(_directives(c.source)) if c.cell_type == "code" else {},
+            tuple(c.get("outputs", ())),
+            lines[i] if i < len(lines) else 1,
+        )
         for i, c in enumerate(node.cells)
     )
     title = next((m[1] for c in cells if c.kind == "markdown" and (m := re.match(r"#\s+(.+)", c.source))), path.stem)
-    return Notebook(file, title.strip(), cells, dict(node.metadata.get("handbook", {})), code_hash(node, path), output_hash(node))
+    return Notebook(
+        file, title.strip(), cells, dict(node.metadata.get("handbook", {})), code_hash(node, path), output_hash(node)
+    )
 
 
 def _source_lines(text: str) -> list[int]:
@@ -170,7 +179,9 @@ def code_hash(node: nbformat.NotebookNode, path: Path) -> str:
 def output_hash(node: nbformat.NotebookNode) -> str:
     """SHA-256 of all outputs: shows a hand-edited output at once."""
     outputs = [cell.get("outputs", []) for cell in node.cells if cell.cell_type == "code"]
-    return hashlib.sha256(nbformat.v4.writes(nbformat.v4.new_notebook(metadata={"outputs": outputs})).encode()).hexdigest()
+    return hashlib.sha256(
+        nbformat.v4.writes(nbformat.v4.new_notebook(metadata={"outputs": outputs})).encode()
+    ).hexdigest()
 
 
 def check(notebook: Notebook) -> list[Problem]:
@@ -182,7 +193,11 @@ def check(notebook: Notebook) -> list[Problem]:
 
     again = f"Run make notebooks, or python scripts/execute.py {notebook.file}"
     if not notebook.cells or not re.match(r"#\s+\S", notebook.cells[0].source) or notebook.cells[0].kind != "markdown":
-        fault(None, "the notebook has no title", "Begin with a Markdown cell: # Title, the claim in one sentence, a link to the questions")
+        fault(
+            None,
+            "the notebook has no title",
+            "Begin with a Markdown cell: # Title, the claim in one sentence, a link to the questions",
+        )
     if not notebook.stamp:
         fault(None, "the notebook was never executed by the project's command", again)
     elif notebook.stale:
@@ -246,7 +261,9 @@ async def _execute(node: nbformat.NotebookNode, path: Path, limit: float) -> Non
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
     }
-    client = NotebookClient(node, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}, record_timing=False)
+    client = NotebookClient(
+        node, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}, record_timing=False
+    )
     deadline = time.monotonic() + limit
     async with client.async_setup_kernel(env=environment):
         for index, cell in enumerate(node.cells):
@@ -256,9 +273,13 @@ async def _execute(node: nbformat.NotebookNode, path: Path, limit: float) -> Non
             try:
                 await client.async_execute_cell(cell, index)
             except CellTimeoutError:
-                raise ExecutionFailed(f"{path}: cell {index}: not done after {limit:.0f} s in all. Make the notebook smaller\n{cell.source}") from None
+                raise ExecutionFailed(
+                    f"{path}: cell {index}: not done after {limit:.0f} s in all. Make the notebook smaller\n{cell.source}"
+                ) from None
             except DeadKernelError:
-                raise ExecutionFailed(f"{path}: cell {index}: the kernel died (out of memory?)\n{cell.source}") from None
+                raise ExecutionFailed(
+                    f"{path}: cell {index}: the kernel died (out of memory?)\n{cell.source}"
+                ) from None
             except CellExecutionError as error:
                 trace = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}\n{error.traceback}")
                 raise ExecutionFailed(f"{path}: cell {index}\n{cell.source}\n{trace}") from None
@@ -338,7 +359,9 @@ def compare(expected: nbformat.NotebookNode, got: nbformat.NotebookNode) -> list
             difference = next(((a, b) for (_, a), (_, b) in pairs if not same_text(a, b, cell.tolerance)), None)
         if difference:
             name = f"cell {index}" + (f" ({cell.label})" if cell.label else "")
-            messages.append(f"{name}, tolerance {cell.tolerance:g}\n  expected: {difference[0]}\n  got:      {difference[1]}")
+            messages.append(
+                f"{name}, tolerance {cell.tolerance:g}\n  expected: {difference[0]}\n  got:      {difference[1]}"
+            )
     return messages
 
 
@@ -358,10 +381,9 @@ def same_text(a: str, b: str, tolerance: float) -> bool:
     >>> same_text("loss 0.25", "loss 0.2500001", 1e-6)
     True
     """
-    if _NUMBER.split(a) != _NUMBER.split(b):
-        # A wide table may pad a longer number: compare the words without their spacing.
-        if [s.split() for s in _NUMBER.split(a)] != [s.split() for s in _NUMBER.split(b)]:
-            return False
+    # A table may pad a longer number: compare the words without their spacing.
+    if [s.split() for s in _NUMBER.split(a)] != [s.split() for s in _NUMBER.split(b)]:
+        return False
     for x, y in zip(_NUMBER.findall(a), _NUMBER.findall(b), strict=True):
         exact = tolerance <= DEFAULT_TOLERANCE and x.lstrip("+-").isdigit() and y.lstrip("+-").isdigit()
         if x != y and (exact or not math.isclose(float(x), float(y), rel_tol=tolerance, abs_tol=tolerance * 1e-3)):

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from bs4 import BeautifulSoup, Tag
 
-from . import chapters, evidence, questions
+from . import chapters, evidence, figures, questions
 from .chapters import AREAS, Chapter
 from .notebooks import Notebook
 
@@ -50,7 +50,9 @@ def questions_page(book: list[Chapter]) -> str:
         '<div class="question-filter" data-question-filter></div>\n',
     ]
     for chapter in book:
-        text.append(f"## [{chapter.title}]({chapter.name}) {{ #{chapter.area}-{os.path.basename(chapter.name)[:-3]} }}\n")
+        text.append(
+            f"## [{chapter.title}]({chapter.name}) {{ #{chapter.area}-{os.path.basename(chapter.name)[:-3]} }}\n"
+        )
         for question in chapter.questions:
             link = f"[{question.title}]({chapter.name}#{question.id})"
             text.append(f'- {link} <span class="level level-{question.level}">{question.level}</span>')
@@ -75,8 +77,14 @@ def sources_page(book: list[Chapter], sources: dict[str, dict[str, str]]) -> str
             if identifier.rsplit("-", 1)[0] != source:
                 continue
             answers = "; ".join(f"[{q.title}]({c.name}#{q.id})" for c, q in covered[identifier])
-            state = f"Answered: {answers}" if answers else f'<span class="open">Open</span>, planned in {AREAS[row["area"]]}'
-            text.append(f"- `{identifier}` {row['ask']}<br>\n    {state}\n{{: #{identifier} .{'answered' if answers else 'unanswered'} }}")
+            state = (
+                f"Answered: {answers}"
+                if answers
+                else f'<span class="open">Open</span>, planned in {AREAS[row["area"]]}'
+            )
+            text.append(
+                f"- `{identifier}` {row['ask']}<br>\n    {state}\n{{: #{identifier} .{'answered' if answers else 'unanswered'} }}"
+            )
         text.append("")
     return "\n".join(text)
 
@@ -145,9 +153,13 @@ def wrong_page(book: list[Chapter]) -> str:
     for box in boxes:
         if box.chapter is not chapter:
             chapter = box.chapter
-            text.append(f"## {AREAS[chapter.area]}: {chapter.title} {{ #{chapter.area}-{os.path.basename(chapter.name)[:-3]} }}\n")
+            text.append(
+                f"## {AREAS[chapter.area]}: {chapter.title} {{ #{chapter.area}-{os.path.basename(chapter.name)[:-3]} }}\n"
+            )
         body = box.body.replace(f"**{chapters.WRONG}**", "", 1).strip()
-        text.append(f"### [{box.question.title}]({chapter.name}#{box.question.id}) {{ #wrong-{box.question.id} }}\n\n{body}\n")
+        text.append(
+            f"### [{box.question.title}]({chapter.name}#{box.question.id}) {{ #wrong-{box.question.id} }}\n\n{body}\n"
+        )
     return "\n".join(text)
 
 
@@ -167,7 +179,9 @@ def with_question_meta(page: str, chapter: Chapter, repository: str, resolve: Re
             f'<a class="report" href="{html.escape(report_url(repository, chapter, question))}">report an error</a>'
             "</div>"
         )
-        page = re.sub(rf'(<h2 id="{question.id}">.*?</h2>)', lambda m, meta=meta: m[1] + meta, page, count=1, flags=re.S)
+        page = re.sub(
+            rf'(<h2 id="{question.id}">.*?</h2>)', lambda m, meta=meta: m[1] + meta, page, count=1, flags=re.S
+        )
     return page
 
 
@@ -181,7 +195,9 @@ def report_url(repository: str, chapter: Chapter, question: chapters.Question) -
 # ---- notebooks -------------------------------------------------------------------------------
 
 
-def notebook_page(markup: str, notebook: Notebook, cited: list[tuple[str, str]], repository: str, download: str, resolve: Resolve) -> str:
+def notebook_page(
+    markup: str, notebook: Notebook, cited: list[tuple[str, str]], repository: str, download: str, resolve: Resolve
+) -> str:
     """mkdocs-jupyter's HTML made light: the site's own styles, an anchor for each label, links, figures.
 
     Of its 600 kB only the cells are kept: scripts, inlined style sheets and copy buttons go, code is
@@ -189,7 +205,9 @@ def notebook_page(markup: str, notebook: Notebook, cited: list[tuple[str, str]],
     """
     soup = BeautifulSoup(markup, "lxml")
     body = soup.select_one(".jp-Notebook")
-    cells = [c for c in body.find_all("div", class_="jp-Cell") if not c.find_parent("div", class_="jp-Cell") or c.get("id")]
+    cells = [
+        c for c in body.find_all("div", class_="jp-Cell") if not c.find_parent("div", class_="jp-Cell") or c.get("id")
+    ]
     cells = [c for c in cells if c.get("id", "").startswith("cell-id=")]
     parts = []
     for tag, cell in zip(cells, notebook.cells, strict=True):
@@ -253,9 +271,11 @@ def _outputs(tag: Tag, cell) -> str:
     for output in tag.select(".jp-OutputArea-output"):
         if output.get("data-mime-type") == "image/svg+xml" and svg:
             caption = f"Figure {cell.label}" if cell.label else "Figure"
-            shown.append(f'<div class="nb-figure">{evidence.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")}</div>')
+            shown.append(
+                f'<div class="nb-figure">{figures.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")}</div>'
+            )
         elif output.find("table"):
-            shown.append(f'<div class="nb-table" tabindex="0">{evidence.table(_inner(output))}</div>')
+            shown.append(f'<div class="nb-table" tabindex="0">{figures.table(_inner(output))}</div>')
         else:
             shown.append(f'<div class="nb-text-output">{_inner(output)}</div>')
     return f'<div class="nb-output" data-search-exclude>{"".join(shown)}</div>' if shown else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +65,9 @@ def wrong_boxes(book: list[Chapter]) -> list[Box]:
             stem = Path(chapter.file).stem
             used = [name for name in dict.fromkeys(re.findall(r"\[\^([^\]]+)\]", body)) if name in notes]
             body = re.sub(r"\[\^([^\]]+)\]", rf"[^{stem}-{question.id}-\1]", body)
-            definitions = "".join(f"\n\n[^{stem}-{question.id}-{name}]: {rebase(notes[name], chapter)}" for name in used)
+            definitions = "".join(
+                f"\n\n[^{stem}-{question.id}-{name}]: {rebase(notes[name], chapter)}" for name in used
+            )
             boxes.append(Box(chapter, question, body + definitions))
     return boxes
 
@@ -96,17 +97,38 @@ def check(book: list[Chapter], root: Path) -> list[Problem]:
     for chapter, question in all_questions(book):
         if question.id in first:
             problems.append(
-                Problem(chapter.file, question.line, f"the id {question.id!r} is used in {first[question.id].file} too", "Ids are unique in the whole book: choose another")
+                Problem(
+                    chapter.file,
+                    question.line,
+                    f"the id {question.id!r} is used in {first[question.id].file} too",
+                    "Ids are unique in the whole book: choose another",
+                )
             )
         first.setdefault(question.id, chapter)
         for identifier in question.asked:
             if identifier not in sources:
-                line = next((n for n, row in enumerate(chapter.text.splitlines(), 1) if identifier in row), question.line)
-                problems.append(Problem(chapter.file, line, f"unknown source question {identifier!r}", "See the ids in docs/sources.yaml"))
+                line = next(
+                    (n for n, row in enumerate(chapter.text.splitlines(), 1) if identifier in row), question.line
+                )
+                problems.append(
+                    Problem(
+                        chapter.file,
+                        line,
+                        f"unknown source question {identifier!r}",
+                        "See the ids in docs/sources.yaml",
+                    )
+                )
     problems += _check_published(root, set(first))
     for identifier, row in sources.items():
         if row.get("area") not in AREAS:
-            problems.append(Problem("docs/sources.yaml", 1, f"{identifier} names the unknown area {row.get('area')!r}", "Known are " + ", ".join(AREAS)))
+            problems.append(
+                Problem(
+                    "docs/sources.yaml",
+                    1,
+                    f"{identifier} names the unknown area {row.get('area')!r}",
+                    "Known are " + ", ".join(AREAS),
+                )
+            )
     return problems
 
 
@@ -119,12 +141,22 @@ def published(root: Path) -> list[str]:
 def _check_published(root: Path, present: set[str]) -> list[Problem]:
     listed = published(root)
     problems = [
-        Problem(PUBLISHED, line, f"the published question {identifier!r} is gone", "Restore it: decks, progress and links hang on its id")
+        Problem(
+            PUBLISHED,
+            line,
+            f"the published question {identifier!r} is gone",
+            "Restore it: decks, progress and links hang on its id",
+        )
         for line, identifier in enumerate(listed, 1)
         if identifier not in present
     ]
     problems += [
-        Problem(PUBLISHED, max(len(listed), 1), f"the question {identifier!r} is not listed", f"Append the line {identifier}, or run make ids")
+        Problem(
+            PUBLISHED,
+            max(len(listed), 1),
+            f"the question {identifier!r} is not listed",
+            f"Append the line {identifier}, or run make ids",
+        )
         for identifier in sorted(present - set(listed))
     ]
     return problems
@@ -142,11 +174,22 @@ def check_form(chapter: Chapter) -> list[Problem]:
     for match in re.finditer(r"\[\^([^\]]+)\](?!:)", bare):
         if match[1] not in defined:
             line = chapters.line_of(bare, match.start())
-            problems.append(Problem(chapter.file, line, f"the footnote {match[1]!r} is not defined", f"Write [^{match[1]}]: … at the end of the chapter"))
+            problems.append(
+                Problem(
+                    chapter.file,
+                    line,
+                    f"the footnote {match[1]!r} is not defined",
+                    f"Write [^{match[1]}]: … at the end of the chapter",
+                )
+            )
     for question in chapter.questions:
         words = len(chapters.plain(question.answer).split())
         if not 40 <= words <= 90:
-            fault(question, f"the spoken answer has {words} words", "Say it whole in 40 to 90 words, in the first paragraph")
+            fault(
+                question,
+                f"the spoken answer has {words} words",
+                "Say it whole in 40 to 90 words, in the first paragraph",
+            )
         if not re.search(r"\[\^[^\]]+\](?!:)", question.body):
             fault(question, "no source is cited", "Cite a primary source as a footnote")
         if "**Follow-ups**" not in question.body:
@@ -156,5 +199,9 @@ def check_form(chapter: Chapter) -> list[Problem]:
         for kind, opening in (("WARNING", f"**{WRONG}**"), ("TIP", "**What a strong answer adds:**")):
             for quote in re.findall(rf"^> \[!{kind}\]\n> ?(.*)", question.body, re.M):
                 if not quote.startswith(opening):
-                    fault(question, f"a {kind} box does not begin with {opening}", "Begin it so: readers know the boxes by these words")
+                    fault(
+                        question,
+                        f"a {kind} box does not begin with {opening}",
+                        "Begin it so: readers know the boxes by these words",
+                    )
     return problems

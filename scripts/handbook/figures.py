@@ -1,0 +1,51 @@
+"""A cell's figure or table as HTML that fits the site's pages."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from .notebooks import Cell
+
+INK = "#737373"  # notebooks/handbook.mplstyle draws text and axes in it
+
+
+def figure(cell: Cell, caption: str, name: str) -> str:
+    """A cell's figure as inline SVG, in the page's text color, or its table; as HTML."""
+    svg = cell.rich("image/svg+xml")
+    if svg is None:
+        return table(cell.rich("text/html") or "")
+    return inline_svg(svg, caption, name)
+
+
+def inline_svg(svg: str, caption: str, name: str) -> str:
+    """An SVG made fit for a page: text color, a name for screen readers, ids that do not collide.
+
+    Matplotlib's style attributes become presentation attributes, and its style sheet, which would
+    apply to the whole page, attributes of the root: no inline style is left for a strict
+    Content-Security-Policy to refuse.
+    """
+    prefix = re.sub(r"[^a-z0-9]+", "-", name.lower())
+    svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
+    svg = svg.replace(INK, "currentColor")
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    svg = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", svg)
+    svg = re.sub(r'style="([^"]*)"', lambda m: _attributes(m[1]), svg)
+    label = html.escape(caption, quote=True)
+    root = f'<svg role="img" aria-label="{label}" stroke-linejoin="round" stroke-linecap="butt" '
+    return re.sub(r"<svg ", root, svg, count=1).strip()
+
+
+def _attributes(style: str) -> str:
+    """CSS declarations as presentation attributes; of the shorthand `font`, which is none, the size."""
+    found = dict(part.strip().split(":", 1) for part in style.split(";") if ":" in part)
+    if font := found.pop("font", None):
+        found["font-size"] = next(iter(re.findall(r"[\d.]+px", font)), "10px")
+    found.pop("font-family", None)  # the page's own
+    return " ".join(f'{key.strip()}="{value.strip()}"' for key, value in found.items())
+
+
+def table(markup: str) -> str:
+    """A DataFrame's HTML without what pandas adds for a notebook's own look."""
+    markup = re.sub(r"<style.*?</style>|<p>\d+ rows × \d+ columns</p>|</?div>", "", markup, flags=re.S)
+    return re.sub(r'<table border="1" class="dataframe">', '<table class="dataframe">', markup).strip()
