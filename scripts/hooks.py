@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from handbook import chapters, content, notebooks, pages, questions
+from handbook import chapters, content, mathematics, notebooks, pages, questions
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.structure.toc import get_toc
 from mkdocs.utils import get_relative_url
 
 ROOT = Path(__file__).resolve().parent.parent
 _book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build
+_citing: dict[str, list[tuple[chapters.Chapter, str, str]]] = {}  # notebook: the questions that cite it
 
 
 def on_pre_build(config: MkDocsConfig) -> None:
     """Stop with every problem of the content, each with file and line."""
-    problems = content.check(ROOT)
+    problems = content.check(ROOT) + mathematics.prepare(ROOT)
     if problems:
         raise PluginError(f"{len(problems)} problems in the content\n" + "\n".join(map(str, problems)))
     _book.clear()
     _book.update({c.name: c for c in chapters.read_all(ROOT)})
-    config.extra["handbook"] = questions.statistics(list(_book.values()))
+    _citing.clear()
+    _citing.update(pages.citing(list(_book.values())))
+    config.extra["handbook"] = {**questions.statistics(list(_book.values())), "proof": pages.home_proof(ROOT)}
 
 
 @event_priority(100)  # before mkdocs-jupyter looks for notebooks among the files
@@ -48,12 +52,16 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     if uri in _book:
         return pages.with_question_meta(html, _book[uri], repository, resolve)
     if uri.endswith(".ipynb"):
-        cited = {
-            (title, resolve(c.name) + anchor): None
-            for c in _book.values()
-            for title, anchor, claim in pages.claims_by_question(c)
-            if claim.notebook == uri
-        }
+        cited = [(title, resolve(chapter.name) + anchor) for chapter, title, anchor in _citing.get(uri, [])]
         notebook = notebooks.read(ROOT / uri, ROOT)
-        return pages.notebook_page(html, notebook, list(cited), repository, Path(uri).name, resolve)
+        html = pages.notebook_page(html, notebook, cited, repository, Path(uri).name, resolve)
+        html = mathematics.typeset_html(html, uri)
+        page.meta["search"] = {"boost": 0.2}  # an answer ranks above its proof
+        page.toc = get_toc(pages.headings(html))  # mkdocs-jupyter's own has other ids than its headings
+        return html
     return html
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Complete the style sheet of the formulas: only the glyphs that this build shows."""
+    mathematics.write_assets(Path(config.site_dir))

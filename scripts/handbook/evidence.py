@@ -192,7 +192,7 @@ class _Render(Treeprocessor):
             return
         match, url = found
         cell = notebooks.read(self.root / match["file"], self.root).labels[match["label"]]
-        shown = etree.Element("div", {"class": "evidence-output"})
+        shown = etree.Element("div", {"class": "evidence-output", "tabindex": "0"})
         shown.text = self.md.htmlStash.store(figure(cell, image.get("alt", ""), match["label"]))
         caption = etree.Element("figcaption")
         caption.text = image.get("alt", "") + " "

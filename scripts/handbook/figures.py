@@ -27,6 +27,8 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     """
     prefix = re.sub(r"[^a-z0-9]+", "-", name.lower())
     svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
+    svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S)
+    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)  # a hundredth of a point is finer than any screen
     svg = svg.replace(INK, "currentColor")
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", svg)
@@ -48,4 +50,5 @@ def _attributes(style: str) -> str:
 def table(markup: str) -> str:
     """A DataFrame's HTML without what pandas adds for a notebook's own look."""
     markup = re.sub(r"<style.*?</style>|<p>\d+ rows × \d+ columns</p>|</?div>", "", markup, flags=re.S)
-    return re.sub(r'<table border="1" class="dataframe">', '<table class="dataframe">', markup).strip()
+    markup = markup.replace("<th></th>", "<td></td>")  # a header that says nothing is none
+    return markup.replace('<table border="1" class="dataframe">', '<table class="dataframe">').strip()

@@ -8,13 +8,17 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
-from bs4 import BeautifulSoup, Tag
+from lxml import html as lxml_html
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from . import chapters, evidence, figures, questions
 from .chapters import AREAS, Chapter
-from .notebooks import Notebook
+from .notebooks import Cell, Notebook
 
 # What each source text is, for the reader; the ids in docs/sources.yaml begin with these names.
 SOURCES = {
@@ -44,9 +48,9 @@ def questions_page(book: list[Chapter]) -> str:
     """Every question by area and chapter; assets/js/questions.js filters the items by their attributes."""
     rows = questions.all_questions(book)
     text = [
-        "---\ntitle: All questions\ndescription: Every question of the handbook, to filter by area, level and words.\n---\n",
+        "---\ntitle: All questions\ndescription: Every question of the handbook, to filter by area, level and words.\nsearch: {exclude: true}\n---\n",
         "# All questions\n",
-        f"{len(rows)} questions in {len(book)} chapters.\n",
+        f"Questions: {len(rows)}, in chapters: {len(book)}.\n",
         '<div class="question-filter" data-question-filter></div>\n',
     ]
     for chapter in book:
@@ -56,7 +60,9 @@ def questions_page(book: list[Chapter]) -> str:
         for question in chapter.questions:
             link = f"[{question.title}]({chapter.name}#{question.id})"
             text.append(f'- {link} <span class="level level-{question.level}">{question.level}</span>')
-            text.append(f'{{: data-area="{chapter.area}" data-level="{question.level}" }}')
+            text.append(
+                f'{{: data-area="{chapter.area}" data-area-title="{AREAS[chapter.area]}" data-level="{question.level}" }}'
+            )
         text.append("")
     return "\n".join(text)
 
@@ -66,10 +72,10 @@ def sources_page(book: list[Chapter], sources: dict[str, dict[str, str]]) -> str
     covered = questions.coverage(book, sources)
     answered = sum(bool(rows) for rows in covered.values())
     text = [
-        "---\ntitle: Sources\ndescription: The questions that real interviews asked, and the answers that cover each.\n---\n",
+        "---\ntitle: Sources\ndescription: The questions that real interviews asked, and the answers that cover each.\nsearch: {exclude: true}\n---\n",
         "# Sources\n",
         f"Five texts written down after real interviews, or for them, raise {len(covered)} questions. "
-        f"{answered} are answered so far; {len(covered) - answered} are open.\n",
+        f"Answered so far: {answered}. Open: {len(covered) - answered}.\n",
     ]
     for source, description in SOURCES.items():
         text.append(f"## {description} {{ #{source} }}\n")
@@ -98,7 +104,7 @@ def evidence_page(book: list[Chapter], books: dict[str, Notebook]) -> str:
     everything = [claim for rows in by_notebook.values() for *_, claim in rows]
     embedded = sum(claim.embedded for claim in everything)
     text = [
-        "---\ntitle: Evidence\ndescription: Every number that a notebook of the handbook proves.\n---\n",
+        "---\ntitle: Evidence\ndescription: Every number that a notebook of the handbook proves.\nsearch: {exclude: true}\n---\n",
         "# Evidence\n",
         f"{len(everything) - embedded} numbers and {embedded} figures and tables are computed by {len(books)} notebooks. "
         "Each line below is checked at every build: the text against the notebook's committed output, and the output "
@@ -140,11 +146,20 @@ def claims_by_question(chapter: Chapter) -> list[tuple[str, str, evidence.Claim]
     return found
 
 
+def citing(book: list[Chapter]) -> dict[str, list[tuple[Chapter, str, str]]]:
+    """By notebook the questions that cite it, each once: chapter, title, anchor."""
+    found: dict[str, dict[tuple[Chapter, str, str], None]] = defaultdict(dict)
+    for chapter in book:
+        for title, anchor, claim in claims_by_question(chapter):
+            found[claim.notebook][chapter, title, anchor] = None
+    return {notebook: list(questions_) for notebook, questions_ in found.items()}
+
+
 def wrong_page(book: list[Chapter]) -> str:
     """Every "often said, but wrong" box, in one place."""
     boxes = questions.wrong_boxes(book)
     text = [
-        "---\ntitle: Often said, but wrong\ndescription: The wrong answers that circulate, each with what is true instead.\n---\n",
+        "---\ntitle: Often said, but wrong\ndescription: The wrong answers that circulate, each with what is true instead.\nsearch: {exclude: true}\n---\n",
         "# Often said, but wrong\n",
         f"{len(boxes)} answers that circulate and are wrong, half true or out of date, from every chapter. "
         "Each leads to the question where the right answer is worked out.\n",
@@ -161,6 +176,21 @@ def wrong_page(book: list[Chapter]) -> str:
             f"### [{box.question.title}]({chapter.name}#{box.question.id}) {{ #wrong-{box.question.id} }}\n\n{body}\n"
         )
     return "\n".join(text)
+
+
+def home_proof(root: Path) -> dict[str, str] | None:
+    """The cell behind the first claim of docs/index.md, which the home page shows beside it."""
+    found = evidence.claims((root / "docs/index.md").read_text(encoding="utf-8"))
+    if not found:
+        return None
+    cell, _ = evidence.resolve(found[0], root)
+    code = "\n".join(line for line in cell.source.splitlines() if not line.startswith("#|"))
+    return {
+        "url": f"{found[0].notebook.removesuffix('.ipynb')}/#{found[0].label}",
+        "notebook": found[0].notebook.removeprefix("notebooks/"),
+        "code": highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)),
+        "output": repr(cell.value),
+    }
 
 
 # ---- chapters --------------------------------------------------------------------------------
@@ -203,16 +233,11 @@ def notebook_page(
     Of its 600 kB only the cells are kept: scripts, inlined style sheets and copy buttons go, code is
     marked up as the site's own code blocks. `cited` holds (title, URL) of the questions that cite it.
     """
-    soup = BeautifulSoup(markup, "lxml")
-    body = soup.select_one(".jp-Notebook")
-    cells = [
-        c for c in body.find_all("div", class_="jp-Cell") if not c.find_parent("div", class_="jp-Cell") or c.get("id")
-    ]
-    cells = [c for c in cells if c.get("id", "").startswith("cell-id=")]
+    tags = lxml_html.fromstring(markup).xpath("//div[starts-with(@id, 'cell-id=')]")
     parts = []
-    for tag, cell in zip(cells, notebook.cells, strict=True):
+    for tag, cell in zip(tags, notebook.cells, strict=True):
         if cell.kind == "markdown":
-            inner = tag.select_one(".jp-MarkdownOutput")
+            (inner,) = tag.find_class("jp-MarkdownOutput")
             parts.append(f'<div class="nb-text">{_inner(_linked(inner, notebook, resolve))}</div>')
         elif cell.kind == "code":
             identity = f' id="{cell.label}"' if cell.label else ""
@@ -223,6 +248,28 @@ def notebook_page(
     )
     heading, first = _split_title(parts[0])
     return f'{heading}{links}<div class="jupyter-wrapper">{first}{"".join(parts[1:])}</div>{_cited(cited)}'
+
+
+def headings(markup: str) -> list[dict[str, object]]:
+    """A notebook page's headings as tokens of a table of contents, h2 below h1, deeper ones left out."""
+    tokens: list[dict] = []
+    for match in re.finditer(r'<h([12])\b[^>]*\bid="([^"]*)"[^>]*>(.*?)</h\1>', markup, re.S):
+        name = re.sub(
+            r"<a class=\"headerlink\".*?</a>|<mjx-assistive-mml.*?</mjx-assistive-mml>|<[^>]+>",
+            "",
+            match[3],
+            flags=re.S,
+        )
+        token = {
+            "level": int(match[1]),
+            "id": match[2],
+            "name": name.strip(),
+            "data-toc-label": "",
+            "html": name,
+            "children": [],
+        }
+        (tokens[-1]["children"] if tokens and token["level"] == 2 else tokens).append(token)
+    return tokens
 
 
 def _split_title(part: str) -> tuple[str, str]:
@@ -237,45 +284,48 @@ def _cited(cited: list[tuple[str, str]]) -> str:
     return f'<h2 id="cited-by">Questions that cite this notebook</h2><ul class="nb-cited">{items}</ul>'
 
 
-def _inner(tag: Tag) -> str:
-    return tag.decode_contents().strip()
+def _inner(tag: lxml_html.HtmlElement) -> str:
+    children = (lxml_html.tostring(child, encoding="unicode") for child in tag)
+    return (html.escape(tag.text or "", quote=False) + "".join(children)).strip()
 
 
-def _linked(text: Tag, notebook: Notebook, resolve: Resolve) -> Tag:
+def _linked(text: lxml_html.HtmlElement, notebook: Notebook, resolve: Resolve) -> lxml_html.HtmlElement:
     """Links that are true on GitHub, beside the file, made true on the site."""
-    for link in text.find_all("a", href=True):
-        if "anchor-link" in link.get("class", []):
-            link["class"] = "headerlink"
-            link["title"] = "Permanent link"
+    for link in text.iter("a"):
+        if "anchor-link" in link.classes:
+            link.set("class", "headerlink")
+            link.set("title", "Link to this heading")
+            link.text = "#"
             continue
-        path, hash_, anchor = link["href"].partition("#")
+        path, hash_, anchor = link.get("href", "").partition("#")
         if not path or re.match(r"[a-z]+:", path):
             continue
         target = posixpath.normpath(posixpath.join(posixpath.dirname(notebook.file), path))
-        link["href"] = resolve(target.removeprefix("docs/")) + hash_ + anchor
+        link.set("href", resolve(target.removeprefix("docs/")) + hash_ + anchor)
     return text
 
 
-def _input(tag: Tag, label: str | None) -> str:
-    code = tag.select_one(".highlight-ipynb pre")
-    if code is None:
-        return ""
+def _input(tag: lxml_html.HtmlElement, label: str | None) -> str:
+    (highlighted,) = tag.find_class("highlight-ipynb")
+    code = highlighted.find("pre")
     permalink = f'<a class="nb-label" href="#{label}" title="Permanent link to this cell">{label}</a>' if label else ""
+    # Names, punctuation and blanks have no color of their own: without their tags a page weighs half.
+    shown = re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", _inner(code)).replace("<span></span>", "")
     # Search finds what a notebook says, not its code.
-    return f'<div class="nb-input" data-search-exclude>{permalink}<div class="highlight"><pre><code>{_inner(code)}</code></pre></div></div>'
+    return f'<div class="nb-input" data-search-exclude>{permalink}<div class="highlight"><pre><code>{shown}</code></pre></div></div>'
 
 
-def _outputs(tag: Tag, cell) -> str:
+def _outputs(tag: lxml_html.HtmlElement, cell: Cell) -> str:
     shown = []
     svg = cell.rich("image/svg+xml")
-    for output in tag.select(".jp-OutputArea-output"):
+    for output in tag.find_class("jp-OutputArea-output"):
         if output.get("data-mime-type") == "image/svg+xml" and svg:
             caption = f"Figure {cell.label}" if cell.label else "Figure"
             shown.append(
-                f'<div class="nb-figure">{figures.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")}</div>'
+                f'<div class="nb-figure" tabindex="0">{figures.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")}</div>'
             )
-        elif output.find("table"):
+        elif output.find(".//table") is not None:
             shown.append(f'<div class="nb-table" tabindex="0">{figures.table(_inner(output))}</div>')
         else:
-            shown.append(f'<div class="nb-text-output">{_inner(output)}</div>')
+            shown.append(f'<div class="nb-text-output" tabindex="0">{_inner(output)}</div>')
     return f'<div class="nb-output" data-search-exclude>{"".join(shown)}</div>' if shown else ""
