@@ -41,6 +41,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """End an area's front page with its chapters."""
+    area, _, name = page.file.src_uri.partition("/")
+    is_front = name == "index.md" and area in chapters.AREAS
+    return markdown + pages.chapter_list(list(_book.values()), area) if is_front else markdown
+
+
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Complete a chapter's questions; make a notebook's page light and link it to what cites it."""
     uri = page.file.src_uri

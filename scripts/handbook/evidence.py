@@ -27,6 +27,9 @@ from .problems import HandbookError, Problem
 TARGET = re.compile(r"(?P<up>(?:\.\./)+)(?P<file>notebooks/[^#]+\.ipynb)(?:#(?P<label>[^.#]*)(?P<keys>(?:\.[^.]+)*))?$")
 
 
+SHORT = 16  # characters that a line can hold together on a phone
+
+
 @dataclass(frozen=True)
 class Claim:
     """A link to a labeled cell, or an embedded figure or table."""
@@ -184,6 +187,8 @@ class _Render(Treeprocessor):
         title = notebooks.read(self.root / match["file"], self.root).title
         link.set("href", f"{url}#{match['label']}")
         link.set("class", "claim")
+        if link.text and len(link.text) <= SHORT:
+            link.text = link.text.replace(" ", "\u00a0")  # a number stays with its unit
         link.set("title", f"Proven by the notebook “{title}”")
 
     def _embed(self, paragraph: etree.Element, image: etree.Element) -> None:
@@ -210,7 +215,8 @@ def _title_from_lead(box: etree.Element) -> None:
     lead = box[1][0]
     if (lead.text or "").endswith(":"):
         box[0].text = lead.text.removesuffix(":")
-        box[1].text = (lead.tail or "").lstrip()
+        rest = (lead.tail or "").lstrip()
+        box[1].text = rest[:1].upper() + rest[1:]  # it now stands below a title
         box[1].remove(lead)
 
 

@@ -228,4 +228,6 @@ def write_assets(site: Path) -> None:
     done = _typeset(formulas, str(site), [1] * len(formulas))
     generated = typesetting.stylesheet("".join(done[formula] for formula in formulas))
     by_hand = (typesetting.ROOT / "docs/assets/css/mathjax.css").read_text(encoding="utf-8")
-    (site / "assets/css/mathjax.css").write_text(generated + by_hand, encoding="utf-8")
+    sheet = site / "assets/css/mathjax.css"
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    sheet.write_text(generated + by_hand, encoding="utf-8")

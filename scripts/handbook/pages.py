@@ -178,6 +178,16 @@ def wrong_page(book: list[Chapter]) -> str:
     return "\n".join(text)
 
 
+def chapter_list(book: list[Chapter], area: str) -> str:
+    """The chapters of an area with their descriptions, for the end of the area's front page, as Markdown."""
+    rows = [
+        f"- [{c.title}]({Path(c.file).name}): {c.description} Questions: {len(c.questions)}."
+        for c in book
+        if c.area == area
+    ]
+    return "\n\n## Chapters\n\n" + ("\n".join(rows) if rows else "None is finished yet.") + "\n"
+
+
 def home_proof(root: Path) -> dict[str, str] | None:
     """The cell behind the first claim of docs/index.md, which the home page shows beside it."""
     found = evidence.claims((root / "docs/index.md").read_text(encoding="utf-8"))

@@ -38,6 +38,8 @@ const watch = new ResizeObserver((boxes) => {
 })
 const find = () => {
   watch.disconnect()
+  // Ready before the reader goes on to a page with formulas; the fonts stand in the style sheet.
+  for (const font of document.fonts) if (font.family.startsWith("MJX")) font.load()
   for (const formula of document.querySelectorAll("mjx-container[display]")) watch.observe(formula)
 }
 // Material replaces the page's content on navigation and tells it by `document$`.
