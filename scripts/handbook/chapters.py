@@ -59,9 +59,9 @@ _FENCE = re.compile(
 )
 _CODE = re.compile(r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)(?P=ticks)(?!`)", re.S)
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
-_DISPLAY = re.compile(r"(?<!\\)\$\$(?P<tex>.+?)(?<!\\)\$\$", re.S)
+DISPLAY = re.compile(r"(?<!\\)\$\$(?P<tex>.+?)(?<!\\)\$\$", re.S)
 # As pandoc and GitHub: no blank inside the dollars, no digit behind them, so "$5 and $6" stays text.
-_INLINE = re.compile(r"(?<![\\$])\$(?![\s$])(?P<tex>(?:\\.|[^$\\\n]|\n(?!\s*\n))+?)(?<!\s)\$(?![\d$])")
+INLINE = re.compile(r"(?<![\\$])\$(?![\s$])(?P<tex>(?:\\.|[^$\\\n]|\n(?!\s*\n))+?)(?<!\s)\$(?![\d$])")
 
 
 @dataclass(frozen=True)
@@ -131,15 +131,15 @@ def without_code(text: str) -> str:
 
 def without_math(text: str) -> str:
     """Blanks out `$$…$$` and `$…$`; expects code to be blanked before."""
-    return blank(text, _DISPLAY, _INLINE)
+    return blank(text, DISPLAY, INLINE)
 
 
 def formulas(text: str) -> list[tuple[str, bool, int]]:
     """Every formula of a Markdown text as (TeX, is display, line), in order."""
     code_free = without_code(text)
-    found = [(m.start(), m["tex"], True) for m in _DISPLAY.finditer(code_free)]
-    rest = blank(code_free, _DISPLAY)
-    found += [(m.start(), m["tex"], False) for m in _INLINE.finditer(rest)]
+    found = [(m.start(), m["tex"], True) for m in DISPLAY.finditer(code_free)]
+    rest = blank(code_free, DISPLAY)
+    found += [(m.start(), m["tex"], False) for m in INLINE.finditer(rest)]
     return [(tex, display, line_of(text, start)) for start, tex, display in sorted(found)]
 
 

@@ -27,7 +27,7 @@ def check(root: Path) -> list[Problem]:
         for cell in notebook.cells:
             if cell.kind == "markdown":
                 problems += [
-                    Problem(p.file, cell.line + p.line - 1, p.what, p.remedy)
+                    Problem(p.file, cell.line + p.line, p.what, p.remedy)
                     for p in check_links(cell.source, notebook.file, root)
                 ]
     for path in sorted((root / "docs").glob("*.md")) + sorted((root / "docs").glob("*/index.md")):

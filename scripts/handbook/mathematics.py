@@ -36,9 +36,9 @@ def normal(tex: str) -> str:
 
 def _spans(bare: str) -> list[Span]:
     """Where formulas stand in a text whose code is blanked out."""
-    found = [(m.start(), m.end(), (normal(m["tex"]), True)) for m in chapters._DISPLAY.finditer(bare)]
-    rest = chapters.blank(bare, chapters._DISPLAY)
-    found += [(m.start(), m.end(), (normal(m["tex"]), False)) for m in chapters._INLINE.finditer(rest)]
+    found = [(m.start(), m.end(), (normal(m["tex"]), True)) for m in chapters.DISPLAY.finditer(bare)]
+    rest = chapters.blank(bare, chapters.DISPLAY)
+    found += [(m.start(), m.end(), (normal(m["tex"]), False)) for m in chapters.INLINE.finditer(rest)]
     return sorted(found)
 
 

@@ -1,0 +1,69 @@
+"""The generated pages, and what rendering adds to chapters and notebooks."""
+
+from __future__ import annotations
+
+import pytest
+from handbook import chapters, notebooks, pages
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><g id="a"/></svg>'
+
+
+@pytest.fixture
+def book(tiny):
+    return chapters.read_all(tiny)
+
+
+def resolve(target: str) -> str:
+    return "../" + target.removesuffix(".md") + "/"
+
+
+def test_generated_pages_name_every_question_source_and_claim(book, tiny):
+    books = {"notebooks/cuda/tiny.ipynb": notebooks.read(tiny / "notebooks/cuda/tiny.ipynb", tiny)}
+    made = pages.generated(book, chapters.read_sources(tiny), books)
+    assert set(made) == {"questions.md", "sources.md", "evidence.md", "wrong.md"}
+    assert 'data-area="cuda"' in made["questions.md"]
+    assert "(cuda/memory.md#tiny-bytes)" in made["questions.md"]
+    assert "Answered so far: 1. Open: 120." in made["sources.md"]
+    assert made["sources.md"].count('<span class="open">') == 120
+    assert "3 numbers and 1 figures and tables" in made["evidence.md"]
+    assert "[75 %](../notebooks/cuda/tiny.ipynb#shares.optimizer)" in made["evidence.md"]
+    assert "Adam costs 12 bytes" in made["wrong.md"]
+
+
+def test_question_meta_stands_below_its_heading(book):
+    page = '<h2 id="tiny-bytes">How many?</h2><p>x</p>'
+    shown = pages.with_question_meta(page, book[0], "https://github.com/example/tiny", resolve)
+    assert shown.startswith('<h2 id="tiny-bytes">How many?</h2><div class="question-meta"')
+    assert 'href="../sources/#list-01"' in shown
+    assert "edit/main/docs/cuda/memory.md#L15" in shown
+
+
+def test_a_report_names_the_question(book):
+    url = pages.report_url("https://github.com/example/tiny", book[0], book[0].questions[0])
+    assert url.startswith("https://github.com/example/tiny/issues/new?title=Error%20in")
+    assert "tiny-bytes" in url
+
+
+def test_citing_lists_each_question_once(book):
+    assert [anchor for _, _, anchor in pages.citing(book)["notebooks/cuda/tiny.ipynb"]] == ["#tiny-bytes"]
+
+
+def test_headings_become_a_table_of_contents():
+    markup = '<h1 id="a">A<a class="headerlink" href="#a">#</a></h1><h2 id="b">B <code>x</code></h2><h3 id="c">C</h3>'
+    (top,) = pages.headings(markup)
+    assert (top["id"], top["name"]) == ("a", "A")
+    assert [(child["id"], child["name"]) for child in top["children"]] == [("b", "B x")]
+
+
+def test_the_home_page_shows_the_cell_of_its_first_claim(tiny):
+    assert pages.home_proof(tiny) is None
+    (tiny / "docs/index.md").write_text("[75 %](../notebooks/cuda/tiny.ipynb#shares.optimizer)\n")
+    proof = pages.home_proof(tiny)
+    assert proof["url"] == "notebooks/cuda/tiny/#shares"
+    assert proof["output"] == "{'optimizer': 0.75}"
+    assert "label" not in proof["code"]
+
+
+def test_an_areas_front_page_lists_its_chapters(book):
+    assert "[Tiny memory](memory.md): A chapter of one question" in pages.chapter_list(book, "cuda")
+    assert "None is finished yet" in pages.chapter_list(book, "cv")
