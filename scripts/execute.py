@@ -52,7 +52,7 @@ def main() -> int:
         for cell in notebooks.read(path, ROOT).cells:
             if tool := notebooks.missing_tool(cell.source):
                 print(
-                    f"{path.relative_to(ROOT)}: cell {cell.index} needs {tool}, which is not on PATH: its committed output is kept"
+                    f"{path.relative_to(ROOT)}: cell {cell.index} needs {tool}, which is not here, or of another release: its committed output is kept"
                 )
     failed = []
     with ProcessPoolExecutor(max_workers=2) as pool:

@@ -157,3 +157,12 @@ def test_a_missing_tool_keeps_the_committed_output(tmp_path):
     fresh = notebooks.execute(path, limit=60)
     assert fresh.cells[0].outputs[0].data["text/plain"] == "7"
     assert notebooks.missing_tool(fresh.cells[0].source) == "no-such-tool"
+
+
+def test_a_tool_of_another_release_counts_as_missing(tmp_path, monkeypatch):
+    tool = tmp_path / "odd-compiler"
+    tool.write_text("#!/bin/sh\necho release 1.0\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(notebooks, "RELEASES", {"odd-compiler": "release 2.0"})
+    assert notebooks.missing_tool("#| needs: odd-compiler\n1") == "odd-compiler"
