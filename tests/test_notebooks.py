@@ -61,6 +61,11 @@ def test_an_error_output_is_refused(tiny):
     assert any("raised an error" in what for what in problems(tiny, failed))
 
 
+def test_a_warning_in_an_output_is_refused(tiny):
+    warned = new_code_cell("x", outputs=[new_output("stream", name="stderr", text="/tmp/1.py: UserWarning")])
+    assert any("error stream" in what for what in problems(tiny, warned))
+
+
 def test_changed_code_or_data_is_stale(tiny):
     path = tiny / "notebooks/cuda/new.ipynb"
     data = tiny / "notebooks/data/table.csv"

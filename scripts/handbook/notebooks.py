@@ -219,6 +219,12 @@ def check(notebook: Notebook) -> list[Problem]:
                 fault(cell, f"tolerance: {value!r} is no number", "Write a relative tolerance such as 1e-6")
         if any(o["output_type"] == "error" for o in cell.outputs):
             fault(cell, "the cell raised an error", "Mend the code and execute the notebook again")
+        if any(o.get("name") == "stderr" for o in cell.outputs):
+            fault(
+                cell,
+                "the cell prints to the error stream",
+                "Mend what it warns of: a warning names a file of this one run",
+            )
         if cell.label in seen:
             fault(cell, f"the label {cell.label!r} stands twice", "Give this cell a label of its own")
         if cell.label:
