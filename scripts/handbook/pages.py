@@ -301,6 +301,11 @@ def _inner(tag: lxml_html.HtmlElement) -> str:
 
 def _linked(text: lxml_html.HtmlElement, notebook: Notebook, resolve: Resolve) -> lxml_html.HtmlElement:
     """Links that are true on GitHub, beside the file, made true on the site."""
+    for heading in text.iter("h1", "h2", "h3", "h4"):
+        if heading.get("id") in notebook.labels:  # the id is the cell's: claims land there
+            heading.set("id", f"about-{heading.get('id')}")
+            for link in heading.find_class("anchor-link"):
+                link.set("href", f"#{heading.get('id')}")
     for link in text.iter("a"):
         if "anchor-link" in link.classes:
             link.set("class", "headerlink")
