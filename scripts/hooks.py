@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from handbook import chapters, content, mathematics, notebooks, pages, questions
+from handbook import chapters, content, mathematics, notebooks, pages, questions, rendering
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-from mkdocs.structure.toc import get_toc
 from mkdocs.utils import get_relative_url
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,31 +41,43 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """End an area's front page with its chapters."""
-    area, _, name = page.file.src_uri.partition("/")
+    """End an area's front page with its chapters; have each page rendered from the cache where it is there."""
+    uri = page.file.src_uri
+    if uri.endswith(".ipynb"):
+        page.meta["search"] = {"boost": 0.2}  # an answer ranks above its proof
+        page.render = lambda config, files: _render_notebook(page, config, files)
+        return markdown
+    page.render = lambda config, files: rendering.render_markdown(page, config, files, ROOT)
+    area, _, name = uri.partition("/")
     is_front = name == "index.md" and area in chapters.AREAS
     return markdown + pages.chapter_list(list(_book.values()), area) if is_front else markdown
 
 
-def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Complete a chapter's questions; make a notebook's page light and link it to what cites it."""
-    uri = page.file.src_uri
-    repository = config.repo_url.rstrip("/")
+def _render_notebook(page: Page, config: MkDocsConfig, files: Files) -> None:
+    """The page of a notebook, with links to the questions that cite it."""
+    uri, repository = page.file.src_uri, config.repo_url.rstrip("/")
+    cited = _citing.get(uri, [])
 
-    def resolve(target: str) -> str:
-        return get_relative_url(files.src_uris[target].url, page.url)
-
-    if uri in _book:
-        return pages.with_question_meta(html, _book[uri], repository, resolve)
-    if uri.endswith(".ipynb"):
-        cited = [(title, resolve(chapter.name) + anchor) for chapter, title, anchor in _citing.get(uri, [])]
+    def make(files: Files) -> str:
+        resolve = _resolver(page, files)
+        links = [(title, resolve(chapter.name) + anchor) for chapter, title, anchor in cited]
         notebook = notebooks.read(ROOT / uri, ROOT)
-        html = pages.notebook_page(html, notebook, cited, repository, Path(uri).name, resolve)
-        html = mathematics.typeset_html(html, uri)
-        page.meta["search"] = {"boost": 0.2}  # an answer ranks above its proof
-        page.toc = get_toc(pages.headings(html))  # mkdocs-jupyter's own has other ids than its headings
-        return html
-    return html
+        html = pages.notebook_page(notebook, links, repository, Path(uri).name, resolve)
+        return mathematics.typeset_html(html, uri)
+
+    citing = [f"{chapter.name}{anchor} {title}" for chapter, title, anchor in cited]
+    rendering.render_notebook(page, files, [(ROOT / uri).read_text(encoding="utf-8"), repository, *citing], make)
+
+
+def _resolver(page: Page, files: Files) -> pages.Resolve:
+    return lambda target: get_relative_url(files.get_file_from_path(target).url, page.url)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Complete a chapter's questions."""
+    chapter = _book.get(page.file.src_uri)
+    repository = config.repo_url.rstrip("/")
+    return pages.with_question_meta(html, chapter, repository, _resolver(page, files)) if chapter else html
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -50,5 +50,6 @@ def _attributes(style: str) -> str:
 def table(markup: str) -> str:
     """A DataFrame's HTML without what pandas adds for a notebook's own look."""
     markup = re.sub(r"<style.*?</style>|<p>\d+ rows × \d+ columns</p>|</?div>", "", markup, flags=re.S)
+    markup = re.sub(r">\s+<", ">\n<", markup)  # the indentation of each cell is a tenth of a page
     markup = markup.replace("<th></th>", "<td></td>")  # a header that says nothing is none
     return markup.replace('<table border="1" class="dataframe">', '<table class="dataframe">').strip()

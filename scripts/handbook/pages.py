@@ -12,6 +12,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lxml import html as lxml_html
+from markdown.extensions.toc import slugify
+from nbconvert.filters import ansi2html
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -236,22 +239,21 @@ def report_url(repository: str, chapter: Chapter, question: chapters.Question) -
 
 
 def notebook_page(
-    markup: str, notebook: Notebook, cited: list[tuple[str, str]], repository: str, download: str, resolve: Resolve
+    notebook: Notebook, cited: list[tuple[str, str]], repository: str, download: str, resolve: Resolve
 ) -> str:
-    """mkdocs-jupyter's HTML made light: the site's own styles, an anchor for each label, links, figures.
+    """A notebook as HTML in the site's own markup: an anchor for each label, links, figures.
 
-    Of its 600 kB only the cells are kept: scripts, inlined style sheets and copy buttons go, code is
-    marked up as the site's own code blocks. `cited` holds (title, URL) of the questions that cite it.
+    nbconvert renders the prose, as in Jupyter. Its pages are not used: each would inline 575 kB of styles and
+    take half a second. `cited` holds (title, URL) of the questions that cite the notebook.
     """
-    tags = lxml_html.fromstring(markup).xpath("//div[starts-with(@id, 'cell-id=')]")
     parts = []
-    for tag, cell in zip(tags, notebook.cells, strict=True):
+    for cell in notebook.cells:
         if cell.kind == "markdown":
-            (inner,) = tag.find_class("jp-MarkdownOutput")
-            parts.append(f'<div class="nb-text">{_inner(_linked(inner, notebook, resolve))}</div>')
+            prose = lxml_html.fragment_fromstring(markdown2html_mistune(cell.source), create_parent="div")
+            parts.append(f'<div class="nb-text">{_inner(_linked(prose, notebook, resolve))}</div>')
         elif cell.kind == "code":
             identity = f' id="{cell.label}"' if cell.label else ""
-            parts.append(f'<div class="nb-cell"{identity}>{_input(tag, cell.label)}{_outputs(tag, cell)}</div>')
+            parts.append(f'<div class="nb-cell"{identity}>{_input(cell)}{_outputs(cell)}</div>')
     links = (
         f'<p class="nb-links"><a href="{repository}/edit/main/{notebook.file}">Edit this notebook</a>'
         f'<a href="{download}" download>Download it</a></p>'
@@ -302,10 +304,11 @@ def _inner(tag: lxml_html.HtmlElement) -> str:
 def _linked(text: lxml_html.HtmlElement, notebook: Notebook, resolve: Resolve) -> lxml_html.HtmlElement:
     """Links that are true on GitHub, beside the file, made true on the site."""
     for heading in text.iter("h1", "h2", "h3", "h4"):
-        if heading.get("id") in notebook.labels:  # the id is the cell's: claims land there
-            heading.set("id", f"about-{heading.get('id')}")
-            for link in heading.find_class("anchor-link"):
-                link.set("href", f"#{heading.get('id')}")
+        name = slugify("".join(heading.itertext()).rstrip("¶"), "-")
+        # A cell's id is its own, also where a heading has the same words: claims land there.
+        heading.set("id", f"about-{name}" if name in notebook.labels else name)
+        for link in heading.find_class("anchor-link"):
+            link.set("href", f"#{heading.get('id')}")
     for link in text.iter("a"):
         if "anchor-link" in link.classes:
             link.set("class", "headerlink")
@@ -320,27 +323,30 @@ def _linked(text: lxml_html.HtmlElement, notebook: Notebook, resolve: Resolve) -
     return text
 
 
-def _input(tag: lxml_html.HtmlElement, label: str | None) -> str:
-    (highlighted,) = tag.find_class("highlight-ipynb")
-    code = highlighted.find("pre")
+def _input(cell: Cell) -> str:
+    label = cell.label
     permalink = f'<a class="nb-label" href="#{label}" title="Permanent link to this cell">{label}</a>' if label else ""
-    # Names, punctuation and blanks have no color of their own: without their tags a page weighs half.
-    shown = re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", _inner(code)).replace("<span></span>", "")
     # Search finds what a notebook says, not its code.
-    return f'<div class="nb-input" data-search-exclude>{permalink}<div class="highlight"><pre><code>{shown}</code></pre></div></div>'
+    return f'<div class="nb-input" data-search-exclude>{permalink}<div class="highlight"><pre><code>{_code(cell.source)}</code></pre></div></div>'
 
 
-def _outputs(tag: lxml_html.HtmlElement, cell: Cell) -> str:
+def _code(source: str) -> str:
+    code = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
+    # Names, punctuation and blanks have no color of their own: without their tags a page weighs half.
+    return re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", code).rstrip("\n")
+
+
+def _outputs(cell: Cell) -> str:
     shown = []
-    svg = cell.rich("image/svg+xml")
-    for output in tag.find_class("jp-OutputArea-output"):
-        if output.get("data-mime-type") == "image/svg+xml" and svg:
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if svg := data.get("image/svg+xml"):
             caption = f"Figure {cell.label}" if cell.label else "Figure"
-            shown.append(
-                f'<div class="nb-figure" tabindex="0">{figures.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")}</div>'
-            )
-        elif output.find(".//table") is not None:
-            shown.append(f'<div class="nb-table" tabindex="0">{figures.table(_inner(output))}</div>')
+            drawn = figures.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")
+            shown.append(f'<div class="nb-figure" tabindex="0">{drawn}</div>')
+        elif markup := data.get("text/html"):
+            shown.append(f'<div class="nb-table" tabindex="0">{figures.table(markup)}</div>')
         else:
-            shown.append(f'<div class="nb-text-output" tabindex="0">{_inner(output)}</div>')
+            text = ansi2html(output.get("text") or data.get("text/plain", ""))
+            shown.append(f'<div class="nb-text-output" tabindex="0"><pre>{text}</pre></div>')
     return f'<div class="nb-output" data-search-exclude>{"".join(shown)}</div>' if shown else ""
