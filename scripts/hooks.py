@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from handbook import chapters, content, mathematics, notebooks, pages, questions, rendering
+from jinja2 import Environment, FileSystemBytecodeCache
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
@@ -78,6 +79,19 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     chapter = _book.get(page.file.src_uri)
     repository = config.repo_url.rstrip("/")
     return pages.with_question_meta(html, chapter, repository, _resolver(page, files)) if chapter else html
+
+
+def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
+    """Spare what the last build already did: compiled templates, and under serve pages that are the same."""
+    compiled = ROOT / ".cache/templates"
+    compiled.mkdir(parents=True, exist_ok=True)
+    env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
+    rendering.reuse_finished(config, files)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
+    """Keep the page for the next build under serve."""
+    rendering.keep_finished(page, output)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

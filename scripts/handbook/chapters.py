@@ -111,6 +111,9 @@ class Chapter:
     body_start: int  # offset of the first character below the front matter
     problems: tuple[Problem, ...]
 
+    def __hash__(self) -> int:
+        return hash((self.file, self.text))
+
     @property
     def name(self) -> str:
         """The path below docs/, as links write it: `cuda/memory-hierarchy.md`."""

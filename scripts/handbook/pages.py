@@ -211,21 +211,21 @@ def home_proof(root: Path) -> dict[str, str] | None:
 
 def with_question_meta(page: str, chapter: Chapter, repository: str, resolve: Resolve) -> str:
     """A chapter's HTML with a line below each question: level, sources, review, edit, report."""
-    for question in chapter.questions:
-        sources = "".join(f' <a class="source" href="{resolve("sources.md")}#{s}">{s}</a>' for s in question.asked)
-        asked = f'<span class="asked">asked in{sources}</span>' if sources else ""
-        meta = (
-            '<div class="question-meta" data-search-exclude>'
-            f'<span class="level level-{question.level}">{question.level}</span>{asked}'
-            f'<span class="reviewed">reviewed <time datetime="{question.reviewed}">{question.reviewed}</time></span>'
-            f'<a class="edit" href="{repository}/edit/main/{chapter.file}#L{question.line}">edit</a>'
-            f'<a class="report" href="{html.escape(report_url(repository, chapter, question))}">report an error</a>'
-            "</div>"
-        )
-        page = re.sub(
-            rf'(<h2 id="{question.id}">.*?</h2>)', lambda m, meta=meta: m[1] + meta, page, count=1, flags=re.S
-        )
-    return page
+    lines = {question.id: _question_meta(question, chapter, repository, resolve) for question in chapter.questions}
+    return re.sub(r'<h2 id="([^"]+)">.*?</h2>', lambda m: m[0] + lines.get(m[1], ""), page, flags=re.S)
+
+
+def _question_meta(question: chapters.Question, chapter: Chapter, repository: str, resolve: Resolve) -> str:
+    sources = "".join(f' <a class="source" href="{resolve("sources.md")}#{s}">{s}</a>' for s in question.asked)
+    asked = f'<span class="asked">asked in{sources}</span>' if sources else ""
+    return (
+        '<div class="question-meta" data-search-exclude>'
+        f'<span class="level level-{question.level}">{question.level}</span>{asked}'
+        f'<span class="reviewed">reviewed <time datetime="{question.reviewed}">{question.reviewed}</time></span>'
+        f'<a class="edit" href="{repository}/edit/main/{chapter.file}#L{question.line}">edit</a>'
+        f'<a class="report" href="{html.escape(report_url(repository, chapter, question))}">report an error</a>'
+        "</div>"
+    )
 
 
 def report_url(repository: str, chapter: Chapter, question: chapters.Question) -> str:

@@ -1,6 +1,6 @@
-"""Rendered pages, kept in .cache/pages between builds: what did not change is not rendered again.
+"""What did not change is not rendered again: pages are kept in .cache/pages between builds, and in memory under serve.
 
-A page's entry is one file. Its first line is JSON: the key, a hash of everything that the page was made from;
+In .cache/pages a page's entry is one file. Its first line is JSON: the key, a hash of everything that the page was made from;
 the addresses of the other pages that it links to; the page's headings and the like. The HTML follows.
 """
 
@@ -132,3 +132,37 @@ def render_notebook(page: Page, files: Files, made_from: Iterable[str], make: Ca
     page.content = remembered(page.file, files, made_from, lambda watched: {"html": make(watched)})["html"]
     page.toc = get_toc(pages.headings(page.content))
     page.title = next((item.title for item in page.toc), page.file.name)
+
+
+# ---- the theme's frame around them, under serve -----------------------------------------------
+
+_finished: dict[str, tuple[str, str]] = {}  # by path: the key of a page and the whole page, from the last build
+_keys: dict[str, str] = {}  # by path: the key that the page has in this build
+
+
+def reuse_finished(config: MkDocsConfig, files: Files) -> None:
+    """Spares each page its template where the last build of this process made it from the same."""
+    pages_ = [file.page for file in files.documentation_pages()]
+    shared = hashlib.sha256(Path(config.config_file_path).read_bytes())
+    for file in sorted(path for path in Path(config.theme.custom_dir).rglob("*") if path.is_file()):
+        shared.update(file.read_bytes())
+    # The navigation follows from the configuration, and from each page's title, address and front matter.
+    shared.update(_json([config.site_url, config.extra, [(page.title, page.url, page.meta) for page in pages_]]))
+    for page in pages_:
+        own = [page.content, page.title, page.meta, page.url, page.edit_url, [_token(item) for item in page.toc]]
+        beside = [(near.title, near.url) for near in (page.previous_page, page.next_page) if near]
+        key = hashlib.sha256(shared.digest() + _json([own, beside])).hexdigest()
+        uri = page.file.src_uri
+        _keys[uri] = key
+        known, whole = _finished.get(uri, ("", ""))
+        if key == known:
+            page.meta["template"], page.finished = "finished.html", whole
+
+
+def keep_finished(page: Page, whole: str) -> None:
+    """Keeps a page that came out of its template."""
+    _finished[page.file.src_uri] = (_keys[page.file.src_uri], whole)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, default=str).encode()
