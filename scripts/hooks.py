@@ -67,7 +67,7 @@ def _render_notebook(page: Page, config: MkDocsConfig, files: Files) -> None:
         return mathematics.typeset_html(html, uri)
 
     citing = [f"{chapter.name}{anchor} {title}" for chapter, title, anchor in cited]
-    rendering.render_notebook(page, files, [(ROOT / uri).read_text(encoding="utf-8"), repository, *citing], make)
+    rendering.render_notebook(page, files, ROOT, [(ROOT / uri).read_text(encoding="utf-8"), repository, *citing], make)
 
 
 def _resolver(page: Page, files: Files) -> pages.Resolve:
@@ -86,7 +86,7 @@ def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
     compiled = ROOT / ".cache/templates"
     compiled.mkdir(parents=True, exist_ok=True)
     env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
-    rendering.reuse_finished(config, files)
+    rendering.reuse_finished(env, config, files)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import markdown
+from jinja2 import ChoiceLoader, DictLoader, Environment
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -23,7 +24,7 @@ from mkdocs.utils import CountHandler
 from . import pages
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache/pages"
+CACHE = ".cache/pages"  # below the project's folder
 
 Result = dict[str, object]  # what JSON can hold; `html` is the page
 
@@ -63,7 +64,9 @@ def _address(files: Files, path: str) -> str | None:
     return file.url if file else None
 
 
-def remembered(file: File, files: Files, made_from: Iterable[str], make: Callable[[Files], Result]) -> Result:
+def remembered(
+    root: Path, file: File, files: Files, made_from: Iterable[str], make: Callable[[Files], Result]
+) -> Result:
     """What `make` returned for a page, from the cache where nothing differs that it was made from.
 
     `made_from` are all texts that `make` depends on, the project's code and packages apart. Where the page
@@ -71,7 +74,7 @@ def remembered(file: File, files: Files, made_from: Iterable[str], make: Callabl
     it logged a warning, which the next build must give again.
     """
     key = hashlib.sha256("\0".join([VERSION, file.src_uri, file.url, *made_from]).encode()).hexdigest()
-    entry = CACHE / (re.sub(r"[^\w.-]", "+", file.src_uri) + ".page")
+    entry = root / CACHE / (re.sub(r"[^\w.-]", "+", file.src_uri) + ".page")
     if entry.is_file():
         head, _, html = entry.read_text(encoding="utf-8").partition("\n")
         known = json.loads(head)
@@ -109,7 +112,7 @@ def render_markdown(page: Page, config: MkDocsConfig, files: Files, root: Path) 
 
     cited = sorted(set(re.findall(r"notebooks/[\w./-]+\.ipynb", page.markdown)))
     proofs = [(root / file).read_text(encoding="utf-8") for file in cited if (root / file).is_file()]
-    result = remembered(page.file, files, [page.markdown, _settings(config), *cited, *proofs], make)
+    result = remembered(root, page.file, files, [page.markdown, _settings(config), *cited, *proofs], make)
     page.content = result["html"]
     page.toc = get_toc(result["toc"])
     page._title_from_render = result["title"]
@@ -127,9 +130,11 @@ def _token(item: AnchorLink) -> dict[str, object]:
     return {"name": item.title, "id": item.id, "level": item.level, "children": [_token(c) for c in item.children]}
 
 
-def render_notebook(page: Page, files: Files, made_from: Iterable[str], make: Callable[[Files], str]) -> None:
+def render_notebook(
+    page: Page, files: Files, root: Path, made_from: Iterable[str], make: Callable[[Files], str]
+) -> None:
     """Puts into a notebook's page the HTML that `make` returns, from the cache where `made_from` is the same."""
-    page.content = remembered(page.file, files, made_from, lambda watched: {"html": make(watched)})["html"]
+    page.content = remembered(root, page.file, files, made_from, lambda watched: {"html": make(watched)})["html"]
     page.toc = get_toc(pages.headings(page.content))
     page.title = next((item.title for item in page.toc), page.file.name)
 
@@ -140,12 +145,14 @@ _finished: dict[str, tuple[str, str]] = {}  # by path: the key of a page and the
 _keys: dict[str, str] = {}  # by path: the key that the page has in this build
 
 
-def reuse_finished(config: MkDocsConfig, files: Files) -> None:
+def reuse_finished(env: Environment, config: MkDocsConfig, files: Files) -> None:
     """Spares each page its template where the last build of this process made it from the same."""
+    env.loader = ChoiceLoader([env.loader, DictLoader({"finished.html": "{{ page.finished }}"})])
     pages_ = [file.page for file in files.documentation_pages()]
     shared = hashlib.sha256(Path(config.config_file_path).read_bytes())
-    for file in sorted(path for path in Path(config.theme.custom_dir).rglob("*") if path.is_file()):
-        shared.update(file.read_bytes())
+    if config.theme.custom_dir:
+        for file in sorted(path for path in Path(config.theme.custom_dir).rglob("*") if path.is_file()):
+            shared.update(file.read_bytes())
     # The navigation follows from the configuration, and from each page's title, address and front matter.
     shared.update(_json([config.site_url, config.extra, [(page.title, page.url, page.meta) for page in pages_]]))
     for page in pages_:
