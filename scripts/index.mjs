@@ -10,9 +10,10 @@ createRequire(import.meta.url)("../docs/assets/js/search-engine.js")
 const { items, joined, stem, reversed } = globalThis.handbookEngine
 
 // BM25F: each field's weight, and how much a long one is discounted.
-const FIELDS = { title: [8, 0.3], words: [4, 0.3], chapter: [1.5, 0], heads: [2.5, 0.3], answer: [3, 0.3], body: [1, 0.6] }
-const SATURATION = 4
-const KINDS = { answer: 1, page: 0.55, notebook: 0.8 }
+const FIELDS = { title: [8, 0.3], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
+const SATURATION = 4.5
+const RARITY = 0.85 // exponent of the inverse document frequency
+const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
 const PART = 12_000 // characters of a part of the index: what one more word of a query costs
 const MOST = { answer: 200, page: 40, notebook: 40 } // units kept for a term, the best: so no term outgrows its part
 const UNITS = 8 // units whose titles and excerpts are fetched together
@@ -81,7 +82,7 @@ for (const [term, rows] of [...postings].sort(([a], [b]) => (a < b ? -1 : 1))) {
     .flatMap(([id, weight]) => {
       const step = id - last
       last = id
-      return [step, Math.max(1, Math.round(weight * idf * 100))]
+      return [step, Math.max(1, Math.round(weight * idf ** RARITY * 100))]
     })
 }
 

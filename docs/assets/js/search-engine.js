@@ -192,7 +192,7 @@
 
   // ---- ranking -------------------------------------------------------------------------------
 
-  const TUNING = { prefix: 0.75, corrected: 0.8, joined: 0.9, parts: 0.3, missing: 0.55 }
+  const TUNING = { prefix: 0.75, corrected: 0.9, joined: 0.9, parts: 0.2, missing: 0.55 }
 
   // What a query's word can mean: [[term, weight], ...].
   async function meanings(index, item, typing) {

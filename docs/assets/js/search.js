@@ -58,15 +58,18 @@
 
   const isMarked = (word, marks) => handbookEngine.items(word).some((item) => item.terms.some((term) => marks.has(term)))
 
+  const WORD = /([\p{L}\p{N}_](?:[^\s(),;"“”]*[\p{L}\p{N}_])?)/u
+
   // A text with the words that were found marked; from `most` letters on only the part around the first of them.
   function marked(text, marks, most = Infinity) {
-    const pieces = text.split(/([^\s(),;"“”]+)/)
+    const pieces = text.split(WORD)
     const hits = pieces.map((piece, i) => i % 2 === 1 && isMarked(piece, marks))
     let from = 0
     let length = 0
     if (text.length > most) {
       const first = Math.max(0, hits.indexOf(true))
       for (from = first; from > 0 && length < most / 3; from--) length += pieces[from].length
+      from -= from % 2 ? 0 : 1 // begins with a word
       if (from < 12) from = 0
     }
     const shown = []
@@ -202,7 +205,7 @@
       const texts = document.createTreeWalker(part, NodeFilter.SHOW_TEXT)
       while (texts.nextNode()) {
         if (texts.currentNode.parentElement.closest("mjx-container, svg, .question-meta, .headerlink")) continue
-        for (const match of texts.currentNode.data.matchAll(/[^\s(),;"“”]+/g))
+        for (const match of texts.currentNode.data.matchAll(new RegExp(WORD, "gu")))
           if (isMarked(match[0], marks)) {
             const range = new Range()
             range.setStart(texts.currentNode, match.index)
