@@ -10,9 +10,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import get_toc
 from mkdocs.utils import get_relative_url
+from mkdocs.utils.templates import TemplateContext
 
 ROOT = Path(__file__).resolve().parent.parent
 _book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build
@@ -77,26 +79,29 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     def resolve(target: str) -> str:
         return get_relative_url(files.src_uris[target].url, page.url)
 
-    def address(target: str) -> str:
-        return files.src_uris[target].url
-
     if uri in _book:
-        _units[uri] = search.chapter_units(_book[uri], _vocabulary.words, address)
         return pages.with_question_meta(html, _book[uri], repository, resolve)
     if uri.endswith(".ipynb"):
         cited = [(title, resolve(chapter.name) + anchor) for chapter, title, anchor in _citing.get(uri, [])]
         notebook = notebooks.read(ROOT / uri, ROOT)
         html = pages.notebook_page(html, notebook, cited, repository, Path(uri).name, resolve)
         html = mathematics.typeset_html(html, uri)
-        headings = pages.headings(html)
-        page.toc = get_toc(headings)  # mkdocs-jupyter's own has other ids than its headings
-        anchors = [item["id"] for top in headings for item in (top, *top["children"])]
-        _units[uri] = search.notebook_units(notebook, anchors, address)
+        page.toc = get_toc(pages.headings(html))  # mkdocs-jupyter's own has other ids than its headings
         return html
-    if not page.is_homepage:
-        text = "" if uri in _generated else page.markdown or ""
-        _units[uri] = search.page_units(text, uri, page.title, page.meta.get("description", ""), address)
     return html
+
+
+def on_page_context(context: TemplateContext, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
+    """Note what search finds on the page."""
+    uri = page.file.src_uri
+    if uri in _book:
+        _units[uri] = search.chapter_units(_book[uri], _vocabulary.words, page.url)
+    elif uri.endswith(".ipynb"):
+        anchors = [item.id for top in page.toc for item in (top, *top.children)]
+        _units[uri] = search.notebook_units(notebooks.read(ROOT / uri, ROOT), anchors, page.url)
+    elif not page.is_homepage:
+        text = "" if uri in _generated else page.markdown or ""
+        _units[uri] = search.page_units(text, page.title, page.meta.get("description", ""), page.url)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -24,8 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts/index.mjs"
 VOCABULARY = "docs/search.yaml"
 
-Url = Callable[[str], str]  # a source's path to its page's address, relative to the site's root
-
 
 @dataclass(frozen=True)
 class Unit:
@@ -115,9 +113,8 @@ def read_vocabulary(root: Path, known: set[str]) -> Vocabulary:
 # ---- units -----------------------------------------------------------------------------------
 
 
-def chapter_units(chapter: Chapter, words: dict[str, str], url: Url) -> list[Unit]:
-    """A chapter's questions, and the chapter itself; `words` are further ones by question."""
-    page = url(chapter.name)
+def chapter_units(chapter: Chapter, words: dict[str, str], page: str) -> list[Unit]:
+    """A chapter's questions, and the chapter itself; `words` are further ones by question, `page` its address."""
     area = AREAS[chapter.area]
     formula = _formulas([text for q in chapter.questions for text in (q.title, q.answer)])
     units = [
@@ -145,9 +142,8 @@ def chapter_units(chapter: Chapter, words: dict[str, str], url: Url) -> list[Uni
     return [*units, Unit("page", chapter.title, area, page, chapter.description, about)]
 
 
-def page_units(text: str, uri: str, title: str, description: str, url: Url) -> list[Unit]:
+def page_units(text: str, title: str, description: str, page: str) -> list[Unit]:
     """A page that is no chapter: itself, and each of its sections that has an id."""
-    page = url(uri)
     units = [Unit("page", title, "", page, description, {"title": title, "answer": description})]
     heads = list(re.finditer(r"^## +(.*?)[ \t]*\{[ \t]*#([^\s}]+)[ \t]*\}[ \t]*$", chapters.without_code(text), re.M))
     for head, following in zip(heads, [*heads[1:], None], strict=False):
@@ -158,7 +154,7 @@ def page_units(text: str, uri: str, title: str, description: str, url: Url) -> l
     return units
 
 
-def notebook_units(notebook: Notebook, anchors: list[str], url: Url) -> list[Unit]:
+def notebook_units(notebook: Notebook, anchors: list[str], page: str) -> list[Unit]:
     """A notebook's sections; `anchors` are the ids that its page gives to the headings of levels 1 and 2, in order."""
     sections: list[tuple[str, list[str]]] = []
     for cell in notebook.cells:
@@ -172,7 +168,6 @@ def notebook_units(notebook: Notebook, anchors: list[str], url: Url) -> list[Uni
             sections.append((name, [cell.source[head.end() : following.start() if following else len(cell.source)]]))
     if len(sections) > len(anchors):
         raise RuntimeError(f"{notebook.file}: {len(sections)} headings, but its page has the ids {anchors}")
-    page = url(notebook.file)
     title = plain(notebook.title)
     units = []
     for (name, texts), anchor in zip(sections, anchors, strict=False):
