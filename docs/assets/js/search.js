@@ -179,6 +179,21 @@
     input.select()
   })
 
+  // ---- the heading that a result, or any link, leads to ----------------------------------------
+
+  // Instant navigation stores how far a page is scrolled, a moment late: a scroll just before a click, or while the
+  // next page is on its way, it stores for the next page, and then does not go to the link's #anchor. So go there.
+  let wanted
+  document.addEventListener("click", (event) => (wanted = event.target.closest?.("a[href]")?.href), true)
+  window.document$?.subscribe(() => {
+    if (wanted === location.href && location.hash && !document.querySelector(":target")) {
+      const link = element("a", { href: location.hash })
+      link.addEventListener("click", (event) => event.stopPropagation())
+      link.click()
+    }
+    wanted = undefined
+  })
+
   // ---- the words on the page that a result leads to -------------------------------------------
 
   const KEY = "handbook.search" // survives a full load, which file:// has for every link
