@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from handbook import chapters, content, mathematics, notebooks, pages, questions, rendering
+from handbook import chapters, content, mathematics, notebooks, offline, pages, questions, rendering, search
 from jinja2 import Environment, FileSystemBytecodeCache
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
+from mkdocs.utils.templates import TemplateContext
 
 ROOT = Path(__file__).resolve().parent.parent
 _book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build
 _citing: dict[str, list[tuple[chapters.Chapter, str, str]]] = {}  # notebook: the questions that cite it
+_units: dict[str, list[search.Unit]] = {}  # what search finds, by the page's path
+_vocabulary = search.Vocabulary()
+_generated: set[str] = set()  # pages that only list what stands elsewhere: found by their titles
+_serving = False
+
+
+def on_startup(command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
+    """Remember whether this is `serve`, whose pages carry a script that no policy would allow."""
+    global _serving
+    _serving = command == "serve"
 
 
 def on_pre_build(config: MkDocsConfig) -> None:
@@ -28,15 +41,25 @@ def on_pre_build(config: MkDocsConfig) -> None:
     _citing.clear()
     _citing.update(pages.citing(list(_book.values())))
     config.extra["handbook"] = {**questions.statistics(list(_book.values())), "proof": pages.home_proof(ROOT)}
+    config.extra["handbook"]["published"] = not _serving
+    _units.clear()
+    global _vocabulary
+    _vocabulary = search.read_vocabulary(ROOT, {q.id for c in _book.values() for q in c.questions})
 
 
 @event_priority(100)  # before mkdocs-jupyter looks for notebooks among the files
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the notebooks, which live beside docs/, and the generated pages."""
+    for uri in [
+        uri for uri in files.src_uris if uri.startswith(("assets/javascripts/lunr/", "assets/javascripts/workers/"))
+    ]:
+        files.remove(files.src_uris[uri])  # Material's search, which this site does not use
     books = {p.relative_to(ROOT).as_posix(): notebooks.read(p, ROOT) for p in notebooks.paths(ROOT)}
     for uri in books:
         files.append(File(uri, str(ROOT), config.site_dir, config.use_directory_urls))
-    for uri, text in pages.generated(list(_book.values()), chapters.read_sources(ROOT), books).items():
+    generated = pages.generated(list(_book.values()), chapters.read_sources(ROOT), books)
+    _generated.update(generated)
+    for uri, text in generated.items():
         files.append(File.generated(config, uri, content=text))
     return files
 
@@ -45,7 +68,6 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """End an area's front page with its chapters; have each page rendered from the cache where it is there."""
     uri = page.file.src_uri
     if uri.endswith(".ipynb"):
-        page.meta["search"] = {"boost": 0.2}  # an answer ranks above its proof
         page.render = lambda config, files: _render_notebook(page, config, files)
         return markdown
     page.render = lambda config, files: rendering.render_markdown(page, config, files, ROOT)
@@ -94,6 +116,23 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
     rendering.keep_finished(page, output)
 
 
+def on_page_context(context: TemplateContext, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
+    """Note what search finds on the page."""
+    uri = page.file.src_uri
+    if uri in _book:
+        _units[uri] = search.chapter_units(_book[uri], _vocabulary.words, page.url)
+    elif uri.endswith(".ipynb"):
+        anchors = [item.id for top in page.toc for item in (top, *top.children)]
+        _units[uri] = search.notebook_units(notebooks.read(ROOT / uri, ROOT), anchors, page.url)
+    elif not page.is_homepage:
+        text = "" if uri in _generated else page.markdown or ""
+        _units[uri] = search.page_units(text, page.title, page.meta.get("description", ""), page.url)
+
+
 def on_post_build(config: MkDocsConfig) -> None:
-    """Complete the style sheet of the formulas: only the glyphs that this build shows."""
-    mathematics.write_assets(Path(config.site_dir))
+    """Complete the style sheet of the formulas with the glyphs that this build shows; write the search index."""
+    site = Path(config.site_dir)
+    mathematics.write_assets(site)
+    search.write(site, [unit for units in _units.values() for unit in units], _vocabulary.synonyms)
+    if not _serving:
+        offline.finish(site)

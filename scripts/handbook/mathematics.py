@@ -199,6 +199,8 @@ def _say(node: etree.Element) -> str:
             return f"{base}^{group(high)}"
         case "msubsup" | "munderover", [base, low, high]:
             return f"{base}_{group(low)}^{group(high)}"
+        case "mo" | "mi", [] if node.text == "mod":
+            return " mod "
         case _, parts:
             return (node.text or "").strip("\u2061\u2062\u2063\u2064") + "".join(parts)
 

@@ -199,7 +199,7 @@ def home_proof(root: Path) -> dict[str, str] | None:
     cell, _ = evidence.resolve(found[0], root)
     code = "\n".join(line for line in cell.source.splitlines() if not line.startswith("#|"))
     return {
-        "url": f"{found[0].notebook.removesuffix('.ipynb')}/#{found[0].label}",
+        "url": f"{found[0].notebook.removesuffix('.ipynb')}.html#{found[0].label}",
         "notebook": found[0].notebook.removeprefix("notebooks/"),
         "code": highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)),
         "output": repr(cell.value),
