@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -71,7 +72,7 @@ def read_vocabulary(root: Path, known: set[str]) -> Vocabulary:
     text = path.read_text(encoding="utf-8")
     try:
         # BaseLoader: ON, NO and 2:4 stay the words that were written.
-        tree, value = yaml.compose(text, Loader=yaml.BaseLoader), yaml.load(text, Loader=yaml.BaseLoader)
+        tree, value = yaml.compose(text, Loader=chapters.YAML), yaml.load(text, Loader=chapters.YAML)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise HandbookError([Problem(VOCABULARY, line, f"not YAML: {error.problem}", "Mend the line")]) from None
@@ -115,6 +116,11 @@ def read_vocabulary(root: Path, known: set[str]) -> Vocabulary:
 
 def chapter_units(chapter: Chapter, words: dict[str, str], page: str) -> list[Unit]:
     """A chapter's questions, and the chapter itself; `words` are further ones by question, `page` its address."""
+    return _chapter_units(chapter, tuple(words.get(question.id, "") for question in chapter.questions), page)
+
+
+@lru_cache(maxsize=1024)  # under serve, for the chapters that did not change
+def _chapter_units(chapter: Chapter, words: tuple[str, ...], page: str) -> list[Unit]:
     area = AREAS[chapter.area]
     formula = _formulas([text for q in chapter.questions for text in (q.title, q.answer)])
     units = [
@@ -131,12 +137,12 @@ def chapter_units(chapter: Chapter, words: dict[str, str], page: str) -> list[Un
                 "heads": "\n".join(
                     [question.id.replace("-", " "), *map(plain, re.findall(r"^###+ +(.*)", question.body, re.M))]
                 ),
-                "words": words.get(question.id, ""),
+                "words": own,
                 "answer": plain(question.answer),
                 "body": plain(_without_notes(question.body)),
             },
         )
-        for question in chapter.questions
+        for question, own in zip(chapter.questions, words, strict=True)
     ]
     about = {"title": chapter.title, "chapter": area, "answer": chapter.description}
     return [*units, Unit("page", chapter.title, area, page, chapter.description, about)]
