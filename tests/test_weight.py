@@ -23,10 +23,10 @@ REQUESTS = 14
 # to a page with formulas sees nothing jump.
 EVERYWHERE = {
     "bundle.js", "main.css", "palette.css", "fonts.css", "handbook.css", "mathjax.css",
-    "mathematics.js", "search.js", "offline.js", "manifest.webmanifest", "favicon.svg",
+    "reading.js", "search.js", "offline.js",
 }  # fmt: skip
 ONLY_ON = {"home": {"home.css"}, "chapter": set(), "notebook": {"notebook.css"}}
-LATER = {"sitemap.xml"}  # asked for once the page stands, by whichever page comes first
+LATER = {"sitemap.xml", "manifest.webmanifest", "favicon.svg"}  # asked for when the page stands
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ def visits(browser, address) -> dict[str, Visit]:
     found = {}
     for kind, path in kinds.items():
         context = browser.new_context(base_url=address, service_workers="block")
-        page, seen = context.new_page(), []
-        page.on("request", lambda request, seen=seen: seen.append(request.url))
-        page.goto(path.relative_to(SITE).as_posix(), wait_until="networkidle")
+        page = context.new_page()
+        page.goto(path.relative_to(SITE).as_posix())
+        page.wait_for_load_state("networkidle")
+        seen = [page.url, *page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")]
         context.close()
         files = {SITE / url.removeprefix(address).split("?")[0].split("#")[0] for url in seen if url.startswith("http")}
         loaded = {file.name: compressed(file.read_bytes()) for file in files if file.is_file()}
@@ -96,7 +97,7 @@ def test_the_weights_are_within_their_budgets(visits, capsys):
 @pytest.mark.parametrize("kind", list(PAGE))
 def test_a_page_loads_nothing_that_only_others_need(visits, kind):
     loaded = {short(name) for name in visits[kind].loaded}
-    assert loaded >= EVERYWHERE - {"manifest.webmanifest"}  # which a browser reads when it likes
+    assert loaded >= EVERYWHERE
     extra = loaded - EVERYWHERE - {short(visits[kind].page.name)} - LATER
     assert extra == ONLY_ON[kind]
 

@@ -169,6 +169,8 @@ class _Render(Treeprocessor):
                 self._embed(element, element[0])
             elif element.tag == "a":
                 self._mark(element)
+            elif element.tag == "th" and len(element) == 0 and not (element.text or "").strip():
+                element.tag = "td"  # a header that says nothing is none
             elif element.tag == "div" and element.get("class", "").startswith("admonition"):
                 _title_from_lead(element)
 

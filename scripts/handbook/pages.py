@@ -51,7 +51,7 @@ def questions_page(book: list[Chapter]) -> str:
     """Every question by area and chapter; assets/js/questions.js filters the items by their attributes."""
     rows = questions.all_questions(book)
     text = [
-        "---\ntitle: All questions\ndescription: Every question of the handbook, to filter by area, level and words.\nsearch: {exclude: true}\n---\n",
+        "---\ntitle: All questions\nfilter: true\ndescription: Every question of the handbook, to filter by area, level and words.\nsearch: {exclude: true}\n---\n",
         "# All questions\n",
         f"Questions: {len(rows)}, in chapters: {len(book)}.\n",
         '<div class="question-filter" data-question-filter></div>\n',
