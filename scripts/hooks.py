@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from handbook import chapters, content, mathematics, notebooks, pages, questions
+from handbook import chapters, content, mathematics, notebooks, offline, pages, questions, rendering, search
+from jinja2 import Environment, FileSystemBytecodeCache
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
-from mkdocs.structure.toc import get_toc
 from mkdocs.utils import get_relative_url
+from mkdocs.utils.templates import TemplateContext
 
 ROOT = Path(__file__).resolve().parent.parent
 _book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build
 _citing: dict[str, list[tuple[chapters.Chapter, str, str]]] = {}  # notebook: the questions that cite it
+_units: dict[str, list[search.Unit]] = {}  # what search finds, by the page's path
+_vocabulary = search.Vocabulary()
+_generated: set[str] = set()  # pages that only list what stands elsewhere: found by their titles
+_serving = False
+
+
+def on_startup(command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
+    """Remember whether this is `serve`, whose pages carry a script that no policy would allow."""
+    global _serving
+    _serving = command == "serve"
 
 
 def on_pre_build(config: MkDocsConfig) -> None:
@@ -28,47 +41,98 @@ def on_pre_build(config: MkDocsConfig) -> None:
     _citing.clear()
     _citing.update(pages.citing(list(_book.values())))
     config.extra["handbook"] = {**questions.statistics(list(_book.values())), "proof": pages.home_proof(ROOT)}
+    config.extra["handbook"]["published"] = not _serving
+    _units.clear()
+    global _vocabulary
+    _vocabulary = search.read_vocabulary(ROOT, {q.id for c in _book.values() for q in c.questions})
 
 
 @event_priority(100)  # before mkdocs-jupyter looks for notebooks among the files
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the notebooks, which live beside docs/, and the generated pages."""
+    for uri in [
+        uri for uri in files.src_uris if uri.startswith(("assets/javascripts/lunr/", "assets/javascripts/workers/"))
+    ]:
+        files.remove(files.src_uris[uri])  # Material's search, which this site does not use
     books = {p.relative_to(ROOT).as_posix(): notebooks.read(p, ROOT) for p in notebooks.paths(ROOT)}
     for uri in books:
         files.append(File(uri, str(ROOT), config.site_dir, config.use_directory_urls))
-    for uri, text in pages.generated(list(_book.values()), chapters.read_sources(ROOT), books).items():
+    generated = pages.generated(list(_book.values()), chapters.read_sources(ROOT), books)
+    _generated.update(generated)
+    for uri, text in generated.items():
         files.append(File.generated(config, uri, content=text))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """End an area's front page with its chapters."""
-    area, _, name = page.file.src_uri.partition("/")
+    """End an area's front page with its chapters; have each page rendered from the cache where it is there."""
+    uri = page.file.src_uri
+    if uri.endswith(".ipynb"):
+        page.render = lambda config, files: _render_notebook(page, config, files)
+        return markdown
+    page.render = lambda config, files: rendering.render_markdown(page, config, files, ROOT)
+    area, _, name = uri.partition("/")
     is_front = name == "index.md" and area in chapters.AREAS
     return markdown + pages.chapter_list(list(_book.values()), area) if is_front else markdown
 
 
-def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Complete a chapter's questions; make a notebook's page light and link it to what cites it."""
-    uri = page.file.src_uri
-    repository = config.repo_url.rstrip("/")
+def _render_notebook(page: Page, config: MkDocsConfig, files: Files) -> None:
+    """The page of a notebook, with links to the questions that cite it."""
+    uri, repository = page.file.src_uri, config.repo_url.rstrip("/")
+    cited = _citing.get(uri, [])
 
-    def resolve(target: str) -> str:
-        return get_relative_url(files.src_uris[target].url, page.url)
-
-    if uri in _book:
-        return pages.with_question_meta(html, _book[uri], repository, resolve)
-    if uri.endswith(".ipynb"):
-        cited = [(title, resolve(chapter.name) + anchor) for chapter, title, anchor in _citing.get(uri, [])]
+    def make(files: Files) -> str:
+        resolve = _resolver(page, files)
+        links = [(title, resolve(chapter.name) + anchor) for chapter, title, anchor in cited]
         notebook = notebooks.read(ROOT / uri, ROOT)
-        html = pages.notebook_page(html, notebook, cited, repository, Path(uri).name, resolve)
-        html = mathematics.typeset_html(html, uri)
-        page.meta["search"] = {"boost": 0.2}  # an answer ranks above its proof
-        page.toc = get_toc(pages.headings(html))  # mkdocs-jupyter's own has other ids than its headings
-        return html
-    return html
+        html = pages.notebook_page(notebook, links, repository, Path(uri).name, resolve)
+        return mathematics.typeset_html(html, uri)
+
+    citing = [f"{chapter.name}{anchor} {title}" for chapter, title, anchor in cited]
+    rendering.render_notebook(page, files, ROOT, [(ROOT / uri).read_text(encoding="utf-8"), repository, *citing], make)
+
+
+def _resolver(page: Page, files: Files) -> pages.Resolve:
+    return lambda target: get_relative_url(files.get_file_from_path(target).url, page.url)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Complete a chapter's questions."""
+    chapter = _book.get(page.file.src_uri)
+    repository = config.repo_url.rstrip("/")
+    return pages.with_question_meta(html, chapter, repository, _resolver(page, files)) if chapter else html
+
+
+def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
+    """Spare what the last build already did: compiled templates, and under serve pages that are the same."""
+    compiled = ROOT / ".cache/templates"
+    compiled.mkdir(parents=True, exist_ok=True)
+    env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
+    rendering.reuse_finished(env, config, files)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
+    """Keep the page for the next build under serve."""
+    rendering.keep_finished(page, output)
+
+
+def on_page_context(context: TemplateContext, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
+    """Note what search finds on the page."""
+    uri = page.file.src_uri
+    if uri in _book:
+        _units[uri] = search.chapter_units(_book[uri], _vocabulary.words, page.url)
+    elif uri.endswith(".ipynb"):
+        anchors = [item.id for top in page.toc for item in (top, *top.children)]
+        _units[uri] = search.notebook_units(notebooks.read(ROOT / uri, ROOT), anchors, page.url)
+    elif not page.is_homepage:
+        text = "" if uri in _generated else page.markdown or ""
+        _units[uri] = search.page_units(text, page.title, page.meta.get("description", ""), page.url)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Complete the style sheet of the formulas: only the glyphs that this build shows."""
-    mathematics.write_assets(Path(config.site_dir))
+    """Complete the style sheet of the formulas with the glyphs that this build shows; write the search index."""
+    site = Path(config.site_dir)
+    mathematics.write_assets(site)
+    search.write(site, [unit for units in _units.values() for unit in units], _vocabulary.synonyms)
+    if not _serving:
+        offline.finish(site)

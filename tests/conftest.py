@@ -10,6 +10,8 @@ import pytest
 from handbook import notebooks
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+pytest_plugins = ["browsing"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 CHAPTER = """\

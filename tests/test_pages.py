@@ -59,7 +59,7 @@ def test_the_home_page_shows_the_cell_of_its_first_claim(tiny):
     assert pages.home_proof(tiny) is None
     (tiny / "docs/index.md").write_text("[75 %](../notebooks/cuda/tiny.ipynb#shares.optimizer)\n")
     proof = pages.home_proof(tiny)
-    assert proof["url"] == "notebooks/cuda/tiny/#shares"
+    assert proof["url"] == "notebooks/cuda/tiny.html#shares"
     assert proof["output"] == "{'optimizer': 0.75}"
     assert "label" not in proof["code"]
 

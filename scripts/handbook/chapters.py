@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import jsonschema
@@ -23,6 +25,9 @@ AREAS = {
 }
 LEVELS = ("core", "senior", "expert")
 WRONG = "Often said, but wrong:"  # opens every box of that kind
+
+# Base: every scalar a string, so that a date or a `no` stays what was written. In C, ten times as fast, where it is there.
+YAML = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 _ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 SCHEMA = {
@@ -106,6 +111,9 @@ class Chapter:
     body_start: int  # offset of the first character below the front matter
     problems: tuple[Problem, ...]
 
+    def __hash__(self) -> int:
+        return hash((self.file, self.text))
+
     @property
     def name(self) -> str:
         """The path below docs/, as links write it: `cuda/memory-hierarchy.md`."""
@@ -114,7 +122,12 @@ class Chapter:
 
 def line_of(text: str, offset: int) -> int:
     """The line, from 1, of the character at `offset`."""
-    return text.count("\n", 0, offset) + 1
+    return bisect_left(_line_ends(text), offset) + 1
+
+
+@lru_cache(maxsize=64)
+def _line_ends(text: str) -> list[int]:
+    return [match.start() for match in re.finditer("\n", text)]
 
 
 def blank(text: str, *patterns: re.Pattern[str]) -> str:
@@ -134,24 +147,31 @@ def without_math(text: str) -> str:
     return blank(text, DISPLAY, INLINE)
 
 
-def formulas(text: str) -> list[tuple[str, bool, int]]:
+@lru_cache(maxsize=4096)
+def formulas(text: str) -> tuple[tuple[str, bool, int], ...]:
     """Every formula of a Markdown text as (TeX, is display, line), in order."""
     code_free = without_code(text)
     found = [(m.start(), m["tex"], True) for m in DISPLAY.finditer(code_free)]
     rest = blank(code_free, DISPLAY)
     found += [(m.start(), m["tex"], False) for m in INLINE.finditer(rest)]
-    return [(tex, display, line_of(text, start)) for start, tex, display in sorted(found)]
+    return tuple((tex, display, line_of(text, start)) for start, tex, display in sorted(found))
 
 
-def links(text: str) -> list[Link]:
+@lru_cache(maxsize=4096)
+def links(text: str) -> tuple[Link, ...]:
     """Every inline link and image outside code, in order; the text is as written, code spans included."""
     bare = blank(text, _FENCE, _COMMENT)
     codes = [m.span() for m in _CODE.finditer(bare)]
-    return [
+
+    def in_code(offset: int) -> bool:
+        before = bisect_left(codes, (offset,))  # the code spans that begin before it
+        return before > 0 and offset < codes[before - 1][1]
+
+    return tuple(
         Link(text[m.start("text") : m.end("text")], m["target"], bool(m["image"]), line_of(text, m.start()), m.span())
         for m in _LINK.finditer(bare)
-        if not any(start < m.start() < end for start, end in codes)
-    ]
+        if not in_code(m.start())
+    )
 
 
 def paths(root: Path) -> list[Path]:
@@ -167,6 +187,7 @@ def read_all(root: Path) -> list[Chapter]:
     return [parse(p.read_text(encoding="utf-8"), p.relative_to(root).as_posix()) for p in paths(root)]
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str, file: str) -> Chapter:
     """One chapter from its text; faults of form are collected in `problems`, never raised."""
     problems: list[Problem] = []
@@ -253,9 +274,8 @@ def _front_matter(text: str, fault) -> tuple[dict, dict[tuple[str, ...], int], i
         fault(1, "the chapter has no front matter", "Begin the file with --- and title, description and questions")
         return {}, {}, 0
     try:
-        # BaseLoader: every scalar a string, so that a date or a `no` stays what was written.
-        node = yaml.compose(match[1], Loader=yaml.BaseLoader)
-        meta = yaml.load(match[1], Loader=yaml.BaseLoader)
+        node = yaml.compose(match[1], Loader=YAML)
+        meta = yaml.load(match[1], Loader=YAML)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 1
         fault(line, f"the front matter is not YAML: {error.problem}", "Mend the indentation or the quotes")
@@ -291,7 +311,7 @@ def _keys(node: yaml.Node | None, path: tuple[str, ...] = ()) -> Iterator[tuple[
 
 def read_sources(root: Path) -> dict[str, dict[str, str]]:
     """docs/sources.yaml by id: {area, ask}, in the file's order."""
-    rows = yaml.safe_load((root / "docs/sources.yaml").read_text(encoding="utf-8"))
+    rows = yaml.load((root / "docs/sources.yaml").read_text(encoding="utf-8"), Loader=YAML)
     return {row["id"]: row for row in rows}
 
 

@@ -56,15 +56,32 @@ def check_navigation(book: list[Chapter], root: Path) -> list[Problem]:
     ]
 
 
-def check_chapter(chapter: Chapter, root: Path) -> list[Problem]:
-    """What can be said of one chapter by itself."""
-    return [
+def check_chapter(chapter: Chapter, root: Path) -> tuple[Problem, ...]:
+    """What can be said of one chapter and of what it links to; kept in memory until one of these changes."""
+    folder = (root / chapter.file).parent
+    names = {link.target.partition("#")[0] for link in chapters.links(chapter.text)}
+    leads_to = {os.path.normpath(os.path.join(folder, name)) for name in names if name}
+    return _check_chapter(chapter, root, frozenset((path, _state(Path(path))) for path in leads_to))
+
+
+def _state(path: Path) -> object:
+    """Differs where a link to the file could be good before and bad now, or a claim proven."""
+    try:
+        modified = path.stat().st_mtime_ns
+    except OSError:  # no file: a page that is generated, another site's address, or a mistake
+        return None
+    return _anchors(path, modified) if path.suffix == ".md" else modified
+
+
+@lru_cache(maxsize=1024)
+def _check_chapter(chapter: Chapter, root: Path, files: frozenset) -> tuple[Problem, ...]:
+    return (
         *chapter.problems,
         *questions.check_form(chapter),
         *evidence.check(chapter.text, chapter.file, root),
         *unsupported.check(chapter),
         *check_links(chapter.text, chapter.file, root),
-    ]
+    )
 
 
 def check_links(text: str, file: str, root: Path) -> list[Problem]:
@@ -112,5 +129,5 @@ def _generated(target: Path, root: Path) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _anchors(path: Path, modified: int) -> set[str]:
-    return set(re.findall(r"^#{1,6} .*\{\s*#([^\s}]+)\s*\}", path.read_text(encoding="utf-8"), re.M))
+def _anchors(path: Path, modified: int) -> frozenset[str]:
+    return frozenset(re.findall(r"^#{1,6} .*\{\s*#([^\s}]+)\s*\}", path.read_text(encoding="utf-8"), re.M))

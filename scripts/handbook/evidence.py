@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as etree
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from markdown import Extension, Markdown
@@ -47,7 +48,8 @@ class Claim:
         return ".".join((self.label, *self.keys))
 
 
-def claims(text: str) -> list[Claim]:
+@lru_cache(maxsize=1024)
+def claims(text: str) -> tuple[Claim, ...]:
     """The claims of a Markdown text, in order; links to a whole notebook are none."""
     found = []
     for link in chapters.links(text):
@@ -55,7 +57,7 @@ def claims(text: str) -> list[Claim]:
         if match and match["label"] is not None:
             keys = tuple(k for k in match["keys"].split(".") if k)
             found.append(Claim(link.text, match["file"], match["label"], keys, link.image, link.line))
-    return found
+    return tuple(found)
 
 
 def resolve(claim: Claim, root: Path) -> tuple[notebooks.Cell, Value | None]:
@@ -167,6 +169,8 @@ class _Render(Treeprocessor):
                 self._embed(element, element[0])
             elif element.tag == "a":
                 self._mark(element)
+            elif element.tag == "th" and len(element) == 0 and not (element.text or "").strip():
+                element.tag = "td"  # a header that says nothing is none
             elif element.tag == "div" and element.get("class", "").startswith("admonition"):
                 _title_from_lead(element)
 

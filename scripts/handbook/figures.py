@@ -33,6 +33,8 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", svg)
     svg = re.sub(r'style="([^"]*)"', lambda m: _attributes(m[1]), svg)
+    # A label in the color of its line: the style sheet mixes it with the page's ink, so that it can be read.
+    svg = re.sub(r'(<text\b[^>]*? fill="(#[0-9a-f]{6})")', r'\1 color="\2"', svg)
     label = html.escape(caption, quote=True)
     root = f'<svg role="img" aria-label="{label}" stroke-linejoin="round" stroke-linecap="butt" '
     return re.sub(r"<svg ", root, svg, count=1).strip()
@@ -50,5 +52,6 @@ def _attributes(style: str) -> str:
 def table(markup: str) -> str:
     """A DataFrame's HTML without what pandas adds for a notebook's own look."""
     markup = re.sub(r"<style.*?</style>|<p>\d+ rows × \d+ columns</p>|</?div>", "", markup, flags=re.S)
+    markup = re.sub(r">\s+<", ">\n<", markup)  # the indentation of each cell is a tenth of a page
     markup = markup.replace("<th></th>", "<td></td>")  # a header that says nothing is none
     return markup.replace('<table border="1" class="dataframe">', '<table class="dataframe">').strip()

@@ -11,6 +11,7 @@ import html
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree as etree
 
@@ -92,7 +93,8 @@ def _note(text: str, file: str, line: int, places: dict[Formula, tuple[str, int]
         places.setdefault((normal(tex), display), (file, line + at - 1))
 
 
-def check(text: str, file: str) -> list[Problem]:
+@lru_cache(maxsize=1024)
+def check(text: str, file: str) -> tuple[Problem, ...]:
     """What would show as something else: a dollar that encloses nothing; on GitHub, a bar in a table's formula."""
     problems, lines = [], text.split("\n")
     for tex, _, number in chapters.formulas(text):
@@ -103,7 +105,7 @@ def check(text: str, file: str) -> list[Problem]:
         if re.search(r"(?<!\\)\$(?!\d)", line):
             remedy = r"Write \$ for the sign itself; a formula has no blank just inside its dollars"
             problems.append(Problem(file, number, "a dollar sign that encloses no formula", remedy))
-    return problems
+    return tuple(problems)
 
 
 # ---- chapters: the Markdown extension --------------------------------------------------------
@@ -197,6 +199,8 @@ def _say(node: etree.Element) -> str:
             return f"{base}^{group(high)}"
         case "msubsup" | "munderover", [base, low, high]:
             return f"{base}_{group(low)}^{group(high)}"
+        case "mo" | "mi", [] if node.text == "mod":
+            return " mod "
         case _, parts:
             return (node.text or "").strip("\u2061\u2062\u2063\u2064") + "".join(parts)
 

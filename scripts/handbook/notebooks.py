@@ -91,8 +91,8 @@ class Notebook:
     title: str
     cells: tuple[Cell, ...]
     stamp: dict[str, str]  # hashes that the last execution left in the metadata
-    code_hash: str
     output_hash: str
+    data: Path  # the folder of the files that its code may read
 
     @cached_property
     def labels(self) -> dict[str, Cell]:
@@ -101,7 +101,8 @@ class Notebook:
     @property
     def stale(self) -> bool:
         """Code, or a data file that it reads, differs from what was executed."""
-        return self.stamp.get("code") != self.code_hash
+        code = [cell.source for cell in self.cells if cell.kind == "code"]
+        return self.stamp.get("code") != _hash(code, self.data)
 
 
 class BrokenNotebook(Exception):
@@ -118,16 +119,15 @@ def paths(root: Path) -> list[Path]:
 
 
 def read(path: Path, root: Path) -> Notebook:
-    """Read one notebook; kept in memory until the file or the data beside it changes.
+    """Read one notebook; kept in memory until the file changes.
 
     Raises BrokenNotebook where the file is no valid notebook of version 4.
     """
-    data = tuple((p, p.stat().st_mtime_ns) for p in sorted((root / "notebooks/data").glob("*")))
-    return _read(path, root, path.stat().st_mtime_ns, data)
+    return _read(path, root, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1024)
-def _read(path: Path, root: Path, modified: int, data: tuple[tuple[Path, int], ...]) -> Notebook:
+def _read(path: Path, root: Path, modified: int) -> Notebook:
     file = path.relative_to(root).as_posix()
     text = path.read_text(encoding="utf-8")
     try:
@@ -150,9 +150,8 @@ def _read(path: Path, root: Path, modified: int, data: tuple[tuple[Path, int], .
         for i, c in enumerate(node.cells)
     )
     title = next((m[1] for c in cells if c.kind == "markdown" and (m := re.match(r"#\s+(.+)", c.source))), path.stem)
-    return Notebook(
-        file, title.strip(), cells, dict(node.metadata.get("handbook", {})), code_hash(node, path), output_hash(node)
-    )
+    stamp = dict(node.metadata.get("handbook", {}))
+    return Notebook(file, title.strip(), cells, stamp, output_hash(node), path.parent.parent / "data")
 
 
 def _source_lines(text: str) -> list[int]:
@@ -170,9 +169,12 @@ def _directives(source: str) -> Iterator[tuple[str, str]]:
 
 def code_hash(node: nbformat.NotebookNode, path: Path) -> str:
     """SHA-256 of the code cells, in order, and of every file of notebooks/data that they name."""
-    code = [cell.source for cell in node.cells if cell.cell_type == "code"]
+    return _hash([cell.source for cell in node.cells if cell.cell_type == "code"], path.parent.parent / "data")
+
+
+def _hash(code: list[str], folder: Path) -> str:
     digest = hashlib.sha256("\0".join(code).encode())
-    for data in sorted((path.parent.parent / "data").glob("*")):
+    for data in sorted(folder.glob("*")):
         if any(data.name in source for source in code):
             digest.update(data.read_bytes())
     return digest.hexdigest()

@@ -12,6 +12,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lxml import html as lxml_html
+from markdown.extensions.toc import slugify
+from nbconvert.filters import ansi2html
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -48,7 +51,7 @@ def questions_page(book: list[Chapter]) -> str:
     """Every question by area and chapter; assets/js/questions.js filters the items by their attributes."""
     rows = questions.all_questions(book)
     text = [
-        "---\ntitle: All questions\ndescription: Every question of the handbook, to filter by area, level and words.\nsearch: {exclude: true}\n---\n",
+        "---\ntitle: All questions\nfilter: true\ndescription: Every question of the handbook, to filter by area, level and words.\nsearch: {exclude: true}\n---\n",
         "# All questions\n",
         f"Questions: {len(rows)}, in chapters: {len(book)}.\n",
         '<div class="question-filter" data-question-filter></div>\n',
@@ -196,7 +199,7 @@ def home_proof(root: Path) -> dict[str, str] | None:
     cell, _ = evidence.resolve(found[0], root)
     code = "\n".join(line for line in cell.source.splitlines() if not line.startswith("#|"))
     return {
-        "url": f"{found[0].notebook.removesuffix('.ipynb')}/#{found[0].label}",
+        "url": f"{found[0].notebook.removesuffix('.ipynb')}.html#{found[0].label}",
         "notebook": found[0].notebook.removeprefix("notebooks/"),
         "code": highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)),
         "output": repr(cell.value),
@@ -208,21 +211,21 @@ def home_proof(root: Path) -> dict[str, str] | None:
 
 def with_question_meta(page: str, chapter: Chapter, repository: str, resolve: Resolve) -> str:
     """A chapter's HTML with a line below each question: level, sources, review, edit, report."""
-    for question in chapter.questions:
-        sources = "".join(f' <a class="source" href="{resolve("sources.md")}#{s}">{s}</a>' for s in question.asked)
-        asked = f'<span class="asked">asked in{sources}</span>' if sources else ""
-        meta = (
-            '<div class="question-meta" data-search-exclude>'
-            f'<span class="level level-{question.level}">{question.level}</span>{asked}'
-            f'<span class="reviewed">reviewed <time datetime="{question.reviewed}">{question.reviewed}</time></span>'
-            f'<a class="edit" href="{repository}/edit/main/{chapter.file}#L{question.line}">edit</a>'
-            f'<a class="report" href="{html.escape(report_url(repository, chapter, question))}">report an error</a>'
-            "</div>"
-        )
-        page = re.sub(
-            rf'(<h2 id="{question.id}">.*?</h2>)', lambda m, meta=meta: m[1] + meta, page, count=1, flags=re.S
-        )
-    return page
+    lines = {question.id: _question_meta(question, chapter, repository, resolve) for question in chapter.questions}
+    return re.sub(r'<h2 id="([^"]+)">.*?</h2>', lambda m: m[0] + lines.get(m[1], ""), page, flags=re.S)
+
+
+def _question_meta(question: chapters.Question, chapter: Chapter, repository: str, resolve: Resolve) -> str:
+    sources = "".join(f' <a class="source" href="{resolve("sources.md")}#{s}">{s}</a>' for s in question.asked)
+    asked = f'<span class="asked">asked in{sources}</span>' if sources else ""
+    return (
+        '<div class="question-meta" data-search-exclude>'
+        f'<span class="level level-{question.level}">{question.level}</span>{asked}'
+        f'<span class="reviewed">reviewed <time datetime="{question.reviewed}">{question.reviewed}</time></span>'
+        f'<a class="edit" href="{repository}/edit/main/{chapter.file}#L{question.line}">edit</a>'
+        f'<a class="report" href="{html.escape(report_url(repository, chapter, question))}">report an error</a>'
+        "</div>"
+    )
 
 
 def report_url(repository: str, chapter: Chapter, question: chapters.Question) -> str:
@@ -236,22 +239,21 @@ def report_url(repository: str, chapter: Chapter, question: chapters.Question) -
 
 
 def notebook_page(
-    markup: str, notebook: Notebook, cited: list[tuple[str, str]], repository: str, download: str, resolve: Resolve
+    notebook: Notebook, cited: list[tuple[str, str]], repository: str, download: str, resolve: Resolve
 ) -> str:
-    """mkdocs-jupyter's HTML made light: the site's own styles, an anchor for each label, links, figures.
+    """A notebook as HTML in the site's own markup: an anchor for each label, links, figures.
 
-    Of its 600 kB only the cells are kept: scripts, inlined style sheets and copy buttons go, code is
-    marked up as the site's own code blocks. `cited` holds (title, URL) of the questions that cite it.
+    nbconvert renders the prose, as in Jupyter. Its pages are not used: each would inline 575 kB of styles and
+    take half a second. `cited` holds (title, URL) of the questions that cite the notebook.
     """
-    tags = lxml_html.fromstring(markup).xpath("//div[starts-with(@id, 'cell-id=')]")
     parts = []
-    for tag, cell in zip(tags, notebook.cells, strict=True):
+    for cell in notebook.cells:
         if cell.kind == "markdown":
-            (inner,) = tag.find_class("jp-MarkdownOutput")
-            parts.append(f'<div class="nb-text">{_inner(_linked(inner, notebook, resolve))}</div>')
+            prose = lxml_html.fragment_fromstring(markdown2html_mistune(cell.source), create_parent="div")
+            parts.append(f'<div class="nb-text">{_inner(_linked(prose, notebook, resolve))}</div>')
         elif cell.kind == "code":
             identity = f' id="{cell.label}"' if cell.label else ""
-            parts.append(f'<div class="nb-cell"{identity}>{_input(tag, cell.label)}{_outputs(tag, cell)}</div>')
+            parts.append(f'<div class="nb-cell"{identity}>{_input(cell)}{_outputs(cell)}</div>')
     links = (
         f'<p class="nb-links"><a href="{repository}/edit/main/{notebook.file}">Edit this notebook</a>'
         f'<a href="{download}" download>Download it</a></p>'
@@ -302,10 +304,11 @@ def _inner(tag: lxml_html.HtmlElement) -> str:
 def _linked(text: lxml_html.HtmlElement, notebook: Notebook, resolve: Resolve) -> lxml_html.HtmlElement:
     """Links that are true on GitHub, beside the file, made true on the site."""
     for heading in text.iter("h1", "h2", "h3", "h4"):
-        if heading.get("id") in notebook.labels:  # the id is the cell's: claims land there
-            heading.set("id", f"about-{heading.get('id')}")
-            for link in heading.find_class("anchor-link"):
-                link.set("href", f"#{heading.get('id')}")
+        name = slugify("".join(heading.itertext()).rstrip("¶"), "-")
+        # A cell's id is its own, also where a heading has the same words: claims land there.
+        heading.set("id", f"about-{name}" if name in notebook.labels else name)
+        for link in heading.find_class("anchor-link"):
+            link.set("href", f"#{heading.get('id')}")
     for link in text.iter("a"):
         if "anchor-link" in link.classes:
             link.set("class", "headerlink")
@@ -320,27 +323,30 @@ def _linked(text: lxml_html.HtmlElement, notebook: Notebook, resolve: Resolve) -
     return text
 
 
-def _input(tag: lxml_html.HtmlElement, label: str | None) -> str:
-    (highlighted,) = tag.find_class("highlight-ipynb")
-    code = highlighted.find("pre")
+def _input(cell: Cell) -> str:
+    label = cell.label
     permalink = f'<a class="nb-label" href="#{label}" title="Permanent link to this cell">{label}</a>' if label else ""
-    # Names, punctuation and blanks have no color of their own: without their tags a page weighs half.
-    shown = re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", _inner(code)).replace("<span></span>", "")
     # Search finds what a notebook says, not its code.
-    return f'<div class="nb-input" data-search-exclude>{permalink}<div class="highlight"><pre><code>{shown}</code></pre></div></div>'
+    return f'<div class="nb-input" data-search-exclude>{permalink}<div class="highlight"><pre><code>{_code(cell.source)}</code></pre></div></div>'
 
 
-def _outputs(tag: lxml_html.HtmlElement, cell: Cell) -> str:
+def _code(source: str) -> str:
+    code = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
+    # Names, punctuation and blanks have no color of their own: without their tags a page weighs half.
+    return re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", code).rstrip("\n")
+
+
+def _outputs(cell: Cell) -> str:
     shown = []
-    svg = cell.rich("image/svg+xml")
-    for output in tag.find_class("jp-OutputArea-output"):
-        if output.get("data-mime-type") == "image/svg+xml" and svg:
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if svg := data.get("image/svg+xml"):
             caption = f"Figure {cell.label}" if cell.label else "Figure"
-            shown.append(
-                f'<div class="nb-figure" tabindex="0">{figures.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")}</div>'
-            )
-        elif output.find(".//table") is not None:
-            shown.append(f'<div class="nb-table" tabindex="0">{figures.table(_inner(output))}</div>')
+            drawn = figures.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")
+            shown.append(f'<div class="nb-figure" tabindex="0">{drawn}</div>')
+        elif markup := data.get("text/html"):
+            shown.append(f'<div class="nb-table" tabindex="0">{figures.table(markup)}</div>')
         else:
-            shown.append(f'<div class="nb-text-output" tabindex="0">{_inner(output)}</div>')
+            text = ansi2html(output.get("text") or data.get("text/plain", ""))
+            shown.append(f'<div class="nb-text-output" tabindex="0"><pre>{text}</pre></div>')
     return f'<div class="nb-output" data-search-exclude>{"".join(shown)}</div>' if shown else ""

