@@ -1,8 +1,9 @@
 // Typesets formulas with the vendored MathJax: one JSON request on standard input, one JSON answer on
 // standard output. scripts/handbook/mathematics.py is its only caller.
 //
-// request  {"macros": {"name": "TeX"}, "formulas": [[tex, display], …]}
+// request  {"macros": {"name": "TeX"}, "output": "chtml" or "svg", "formulas": [[tex, display], …]}
 // answer   {"formulas": [{"html": "…"} or {"error": "…"}, …], "styles": {selector: rule}}
+// for svg  {"formulas": [{"html": "…"} …]}: one <svg> for each part between two possible line breaks
 
 import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
@@ -12,11 +13,11 @@ const EXTENSIONS = ['boldsymbol', 'cancel', 'mathtools'];
 // Read only by MathJax's menu, explorer and measuring, which are not shipped: three quarters of a page.
 const NOISE = /^(data-.*|id|noic|overflow|texclass|unselectable|variant|xmlns)$/;
 
-const {macros, formulas} = JSON.parse(readFileSync(0, 'utf8'));
+const {macros, formulas, output: kind} = JSON.parse(readFileSync(0, 'utf8'));
 const newcm = fileURLToPath(new URL('../vendor/mathjax/newcm', import.meta.url));
-const {startup: {adaptor, output}, tex2chtmlPromise, chtmlStylesheet} = await init({
+const {startup: {adaptor, output}, tex2chtmlPromise, tex2svgPromise, chtmlStylesheet} = await init({
   loader: {
-    load: ['input/tex', 'output/chtml', 'a11y/assistive-mml', ...EXTENSIONS.map((name) => `[tex]/${name}`)],
+    load: ['input/tex', `output/${kind}`, ...(kind === 'svg' ? [] : ['a11y/assistive-mml']), ...EXTENSIONS.map((name) => `[tex]/${name}`)],
     paths: {'mathjax-newcm': newcm},
   },
   tex: {
@@ -26,6 +27,7 @@ const {startup: {adaptor, output}, tex2chtmlPromise, chtmlStylesheet} = await in
     formatError: (_, error) => { throw error; },
   },
   chtml: {dynamicPrefix: `${newcm}/chtml/dynamic`},
+  svg: {dynamicPrefix: `${newcm}/svg/dynamic`, fontCache: 'none'}, // each drawing whole by itself: it is a file
 });
 
 function clean(node) {
@@ -35,8 +37,30 @@ function clean(node) {
   adaptor.childNodes(node).filter((child) => child.attributes).forEach(clean);
 }
 
+// What MathJax's style sheet says of lines, for readers that apply no style sheet to a drawing.
+function draw(node) {
+  const kind = adaptor.getAttribute(node, 'class');
+  if (/data-(line|frame)/.test(adaptor.allAttributes(node).map(({name}) => name).join())) {
+    adaptor.setAttribute(node, 'fill', 'none');
+    adaptor.setAttribute(node, 'stroke-width', '70');
+  }
+  if (kind === 'mjx-dashed') adaptor.setAttribute(node, 'stroke-dasharray', '140');
+  if (kind === 'mjx-dotted') adaptor.setAttribute(node, 'stroke-dasharray', '0,140');
+  if (kind === 'mjx-dotted') adaptor.setAttribute(node, 'stroke-linecap', 'round');
+  // Nested drawings hold a tag beside its formula; their boxes are one unit wide.
+  if (adaptor.kind(node) === 'svg') adaptor.setAttribute(node, 'overflow', 'visible');
+  if (kind) adaptor.removeAttribute(node, 'class');
+  adaptor.childNodes(node).filter((child) => child.attributes).forEach(draw);
+}
+
 async function typeset([tex, display]) {
   try {
+    if (kind === 'svg') {
+      const node = await tex2svgPromise(tex, {display});
+      draw(node);
+      clean(node);
+      return {html: adaptor.innerHTML(node)};
+    }
     const node = await tex2chtmlPromise(tex, {display});
     clean(node);
     // Search reads the MathML; the same letters a second time would only be noise.
@@ -49,11 +73,11 @@ async function typeset([tex, display]) {
 }
 
 // The rules of every kind of element, so that the general part of the style sheet is always the same.
-for (const kind of output.factory.getKinds()) output.wrapperUsage.add(kind);
+if (kind === 'chtml') for (const kind of output.factory.getKinds()) output.wrapperUsage.add(kind);
 
 const results = [];
 for (const formula of formulas) results.push(await typeset(formula));
 
-const rules = adaptor.cssText(chtmlStylesheet()).split(/\n\n+/).filter((rule) => rule.trim());
+const rules = kind === 'svg' ? [] : adaptor.cssText(chtmlStylesheet()).split(/\n\n+/).filter((rule) => rule.trim());
 const styles = Object.fromEntries(rules.map((rule) => [rule.slice(0, rule.indexOf('{')).trim(), rule.trim()]));
 process.stdout.write(JSON.stringify({formulas: results, styles}));

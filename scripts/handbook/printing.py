@@ -1,0 +1,209 @@
+"""Two books from one tree (`book`): a PDF, set by Typst, and an EPUB, written by pandoc.
+
+Both replace the tree's own elements (formula, claim, note, figure, box…) by raw Typst or HTML and leave
+paragraphs, lists, tables and code to pandoc's writers. Look and layout: scripts/press/.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import typst
+
+from . import book as tree
+from . import typesetting
+from .book import Book, Node, element
+from .figures import INK
+
+PRESS = Path(__file__).resolve().parents[1] / "press"
+PRINT_INK = "#333333"  # of figures on paper
+TAG_WIDTH = 72.0  # ex; the line on which a numbered formula stands
+FONTS = ("rinoh_typeface_dejavusans", "pylopdf_fonts_zh_cn")  # packages that hold fonts
+RIGHTS = "Text CC BY 4.0, code MIT."
+
+_SVG = re.compile(r"<svg\b.*?</svg>(?=<mjx-break|\Z)", re.S)
+
+
+# ---- formulas --------------------------------------------------------------------------------
+
+
+def pieces(markup: str) -> list[tuple[str, float, float, float]]:
+    """A formula's drawings between line breaks: SVG, width, height and depth in ex."""
+    drawings = []
+    for svg in re.split(r"<mjx-break[^>]*>.*?</mjx-break>", markup):
+        opening = re.match(r"<svg[^>]*>", svg)[0]
+        below = re.search(r"vertical-align: (-?[\d.]+)", opening)
+        height = float(re.search(r'height="([\d.]+)ex"', opening)[1])
+        width = re.search(r'width="([\d.]+)ex"', opening)
+        if width is None:  # a numbered formula fills its line
+            box = f'width="{TAG_WIDTH}ex" viewBox="0 0 {TAG_WIDTH * 8:g} {height * 8:g}"'
+            svg = svg.replace('width="100%"', box, 1)
+        svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+        drawings.append((svg, float(width[1]) if width else TAG_WIDTH, height, -float(below[1]) if below else 0.0))
+    return drawings
+
+
+# ---- PDF -------------------------------------------------------------------------------------
+
+
+def quoted(text: str) -> str:
+    """A Typst string."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _raw(text: str, inline: bool = True) -> Node:
+    return element("RawInline" if inline else "RawBlock", ["typst", text])
+
+
+def _typst(node: Node) -> list[Node] | None:
+    """The tree's own elements as Typst's functions of scripts/press/book.typ."""
+    if node["t"] not in ("Span", "Div"):
+        return None
+    (identifier, classes, attributes), content = node["c"]
+    at = dict(attributes)
+    inline = node["t"] == "Span"
+
+    def around(before: str, after: str) -> list[Node]:
+        return [_raw(before, inline), *content, _raw(after, inline)]
+
+    match classes[0] if classes else "":
+        case "formula":
+            return [_raw(f"#{'M' if 'display' in classes else 'm'}({at['number']});")]
+        case "claim" | "inside":
+            kind = "listed" if "back" in classes else classes[0]
+            return around(f"#{kind}(<{at['to']}>)[", "];")
+        case "outside":
+            bare = re.sub(r"^https?://(www\.)?", "", at["address"]).rstrip("/")
+            shown = "" if tree.text_of(content) in (at["address"], bare) else f" (#shown-address({quoted(bare)}))"
+            return around(f"#outside({quoted(at['address'])})[", f"]{shown};" if not shown else f"]{shown}")
+        case "noteref":
+            return [_raw(f"#noteref(<{at['to']}>, {quoted(at['number'])});")]
+        case "level":
+            return around("#strong[", "];")
+        case "answer" | "meta" | "notes" | "output" | "cut" | "cited":
+            return around(f"#{classes[0]}[\n", "\n]")
+        case "note":
+            return around(f"#note([#metadata(none)<{identifier}>], {at['number']})[\n", "\n]")
+        case "cell":
+            place = f"[#metadata(none)<{identifier}>]" if identifier else "none"
+            return around(f"#cell({quoted(at['label'])}, {place})[\n", "\n]")
+        case "box":
+            title, *body = content
+            return [
+                _raw(f"#box-of({quoted(classes[1])})[\n", False),
+                *title["c"][1],
+                _raw("\n][\n", False),
+                *body,
+                _raw("\n]", False),
+            ]
+        case "evidence":
+            shown, caption = content[:-1], content[-1]
+            return [
+                _raw(f"#evidence(<{at['to']}>)[\n", False),
+                *shown,
+                _raw("\n][\n", False),
+                caption,
+                _raw("\n]", False),
+            ]
+        case "drawing":
+            width = at["width"]
+            return [_raw(f"#drawing({quoted(at['name'])}, {quoted(at['alternative'])}, {width})", False)]
+        case "computed":
+            return list(content)
+    if inline and identifier:
+        return [_raw(f"#metadata(none)<{identifier}>;")]
+    return None
+
+
+def _print_figure(svg: str) -> str:
+    """A notebook's figure on paper: darker ink, and no more digits than print can show."""
+    svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S).replace(INK, PRINT_INK)
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+
+
+def pdf(book: Book, target: Path, work: Path, when: datetime, version: str, say: Callable[[str], None]) -> int:
+    """Writes the PDF (tagged, PDF/UA-1) and returns its number of pages; `work` takes the parts.
+
+    Raises RuntimeError with the formulas that MathJax refuses, and whatever Typst refuses.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    for name in ("formulas", "figures"):
+        (work / name).mkdir(parents=True)
+    drawn, refused = typesetting.draw(book.formulas)
+    if refused:
+        raise RuntimeError("\n".join(f"MathJax cannot draw ${f[0]}$: {cause}" for f, cause in refused.items()))
+    listed = []
+    for formula, number in book.formulas.items():
+        parts = []
+        for index, (svg, width, height, depth) in enumerate(pieces(drawn[formula])):
+            (work / f"formulas/{number}-{index}.svg").write_text(svg.replace('font-family="serif"', 'font-family="Noto Serif SC"'), encoding="utf-8")
+            parts.append({"width": width, "height": height, "depth": depth})
+        listed.append({"tex": formula[0], "parts": parts})
+    widths = {}
+    for name, svg in book.figures.items():
+        widths[name] = float(re.search(r'<svg[^>]*\bwidth="([\d.]+)pt"', svg)[1])
+        (work / f"figures/{name}.svg").write_text(_print_figure(svg), encoding="utf-8")
+    say(f"drew {len(listed)} formulas and {len(widths)} figures")
+    data = {
+        "title": book.title,
+        "subtitle": book.subtitle,
+        "address": book.address,
+        "rights": RIGHTS,
+        "version": version,
+        "date": f"{when:%B} {when.day}, {when.year}",
+        "year": when.year,
+        "month": when.month,
+        "day": when.day,
+        "formulas": listed,
+    }
+    (work / "data.json").write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+
+    def widen(node: Node) -> list[Node] | None:
+        if node["t"] == "Div" and node["c"][0][1] == ["drawing"]:
+            name = dict(node["c"][0][2])["name"]
+            node = element("Div", [["", ["drawing"], [*node["c"][0][2], ("width", str(widths[name]))]], []])
+        return _typst(node)
+
+    blocks = _with_openings(tree.walk(book.blocks, widen))
+    written = tree.pandoc(["-f", "json", "-t", "typst", "--wrap=none"], _document(blocks))
+    (work / "book.typ").write_text((PRESS / "book.typ").read_text(encoding="utf-8") + "\n" + written, encoding="utf-8")
+    say("wrote Typst")
+    fonts = [Path(find_spec(package).origin).parent for package in FONTS]  # found, not run
+    os.environ["SOURCE_DATE_EPOCH"] = str(int(when.timestamp()))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    typst.compile(
+        str(work / "book.typ"),
+        output=str(target),
+        root=str(work),
+        font_paths=[str(f) for f in fonts],
+        ignore_system_fonts=True,
+        pdf_standards=["ua-1"],
+        timestamp=int(when.timestamp()),
+    )
+    return 0
+
+
+def _with_openings(blocks: list[Node]) -> list[Node]:
+    """Marks for the running heads: before a part and a chapter their titles."""
+    done, part = [], ""
+    for block in blocks:
+        if block["t"] == "Header" and block["c"][0] <= 2:
+            title = tree.text_of(block["c"][2])
+            part = title if block["c"][0] == 1 else part
+            done += [block, _raw(f"#opening({quoted(part)}, {quoted(title)})", False)]
+        else:
+            done.append(block)
+    return done
+
+
+def _document(blocks: Iterable[Node], meta: dict | None = None) -> str:
+    return json.dumps({"pandoc-api-version": [1, 23, 1], "meta": meta or {}, "blocks": list(blocks)})
