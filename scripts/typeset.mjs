@@ -27,12 +27,13 @@ const {startup: {adaptor, output}, tex2chtmlPromise, tex2svgPromise, chtmlStyles
     formatError: (_, error) => { throw error; },
   },
   chtml: {dynamicPrefix: `${newcm}/chtml/dynamic`},
-  svg: {dynamicPrefix: `${newcm}/svg/dynamic`, fontCache: 'none'}, // each drawing whole by itself: it is a file
+  svg: {dynamicPrefix: `${newcm}/svg/dynamic`, fontCache: 'local'}, // a glyph's id names its font and character
 });
 
 function clean(node) {
   for (const {name, value} of adaptor.allAttributes(node)) {
-    if (NOISE.test(name) || (name === 'style' && value.includes('NaN'))) adaptor.removeAttribute(node, name);
+    const named = name === 'id' && value.startsWith('MJX-'); // a glyph that a drawing uses
+    if ((NOISE.test(name) && !named) || (name === 'style' && value.includes('NaN'))) adaptor.removeAttribute(node, name);
   }
   adaptor.childNodes(node).filter((child) => child.attributes).forEach(clean);
 }
@@ -40,15 +41,16 @@ function clean(node) {
 // What MathJax's style sheet says of lines, for readers that apply no style sheet to a drawing.
 function draw(node) {
   const kind = adaptor.getAttribute(node, 'class');
-  if (/data-(line|frame)/.test(adaptor.allAttributes(node).map(({name}) => name).join())) {
+  const names = adaptor.allAttributes(node).map(({name}) => name).join();
+  if (/data-(line|frame)/.test(names)) {
     adaptor.setAttribute(node, 'fill', 'none');
     adaptor.setAttribute(node, 'stroke-width', '70');
   }
   if (kind === 'mjx-dashed') adaptor.setAttribute(node, 'stroke-dasharray', '140');
   if (kind === 'mjx-dotted') adaptor.setAttribute(node, 'stroke-dasharray', '0,140');
   if (kind === 'mjx-dotted') adaptor.setAttribute(node, 'stroke-linecap', 'round');
-  // Nested drawings hold a tag beside its formula; their boxes are one unit wide.
-  if (adaptor.kind(node) === 'svg') adaptor.setAttribute(node, 'overflow', 'visible');
+  // These hold a numbered formula and its number; their boxes are one unit wide.
+  if (/data-(table|labels)/.test(names)) adaptor.setAttribute(node, 'style', 'overflow: visible');
   if (kind) adaptor.removeAttribute(node, 'class');
   adaptor.childNodes(node).filter((child) => child.attributes).forEach(draw);
 }
@@ -59,7 +61,7 @@ async function typeset([tex, display]) {
       const node = await tex2svgPromise(tex, {display});
       draw(node);
       clean(node);
-      return {html: adaptor.innerHTML(node)};
+      return {html: adaptor.innerHTML(node).replace(/\bMJX-\d+-/g, 'MJX-')}; // the number counts formulas
     }
     const node = await tex2chtmlPromise(tex, {display});
     clean(node);

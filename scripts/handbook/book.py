@@ -189,6 +189,15 @@ def _notebook(notebook: Notebook) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def curled(text: str, bare: str) -> str:
+    """`text` with curly quotation marks where `bare`, the same text with code and formulas blanked, has straight ones."""
+    done = list(text)
+    for match in re.finditer(r"(?<=\w)'|\"", bare):
+        opens = match[0] == '"' and (match.start() == 0 or re.match(r"[\s(\[*_—-]", text[match.start() - 1]))
+        done[match.start()] = "’" if match[0] == "'" else "“" if opens else "”"
+    return "".join(done)
+
+
 # ---- pandoc ----------------------------------------------------------------------------------
 
 
@@ -346,6 +355,7 @@ class _Builder:
     # -- formulas: found by the site's own rules, before pandoc sees the text
 
     def without_formulas(self, source: Source) -> str:
+        """A source with a mark for each formula, and with typographic quotation marks."""
         bare = chapters.without_code(source.text)
 
         def mark(_: int, formula: Formula) -> str:
@@ -353,7 +363,8 @@ class _Builder:
             self.book.formulas.setdefault(formula, len(self.book.formulas))
             return f"\ue000{len(self.formulas) - 1}\ue001"
 
-        return mathematics._replace(source.text, mathematics._spans(bare), mark)
+        text = curled(source.text, chapters.without_math(bare))
+        return mathematics._replace(text, mathematics._spans(bare), mark)
 
     def _formula(self, number: int) -> Node:
         tex, display = formula = self.formulas[number]
@@ -480,6 +491,8 @@ class _Builder:
                 if answer_is_next and block["t"] == "Para":
                     block = div("answer", [block])
                 answer_is_next = False
+                if block["t"] == "Div" and "evidence" in block["c"][0][1] and "drawing" in block["c"][1][0]["c"][0][1]:
+                    block["c"][0][1].append("floats")  # it stands in no list or box
                 self.book.blocks.append(block)
                 continue
             level, (identifier, _, _), inlines = block["c"]
@@ -510,7 +523,7 @@ class _Builder:
             line.insert(1, element("Space"))
             for identifier in question.asked:
                 self.wanted.append((anchor("sources.md", identifier), self.source.file, identifier))
-                line += [element("Space"), span("inside", words(identifier), to=anchor("sources.md", identifier))]
+                line += [element("Space"), span("source", words(identifier), to=anchor("sources.md", identifier))]
         line += [element("Space"), *words(f"· reviewed {question.reviewed}")]
         return div("meta", [element("Plain", line)])
 
@@ -519,7 +532,7 @@ class _Builder:
         if not self.notes:
             return
         level = self.source.level + 1
-        self.book.blocks.append(element("Header", [level, ["", ["notes"], []], words("Notes and sources")]))
+        self.book.blocks.append(element("Header", [level, ["", ["unlisted"], []], words("Notes and sources")]))
         items = []
         for number, blocks in self.notes.values():
             self.book.counts["footnotes"] += 1
@@ -581,13 +594,10 @@ class _Builder:
             for target, title in self.citing.get((file, cell.label), {}).items():
                 back += [element("Str", ";"), element("Space")] if back else [*words("Cited by:"), element("Space")]
                 self.wanted.append((target, file, target))
-                back.append(span("inside back", words(chapters.plain(title)), to=target))
+                back.append(span("inside", words(chapters.plain(title)), to=target))
             if back:
-                inside.append(div("cited", [element("Plain", self._marked(back))]))
+                inside.append(div("cited", [element("Plain", back)]))
         self.book.blocks.append(div("cell", inside, place, label=cell.label or ""))
-
-    def _marked(self, inlines: list[Node]) -> list[Node]:
-        return inlines
 
     def check(self) -> None:
         """Raises HandbookError with every link that leads nowhere in the book."""

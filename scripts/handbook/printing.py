@@ -11,13 +11,17 @@ import json
 import os
 import re
 import shutil
-import subprocess
+import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import typst
+from fontTools import ttLib
+from fontTools.pens.boundsPen import ControlBoundsPen
 
 from . import book as tree
 from . import typesetting
@@ -30,16 +34,46 @@ TAG_WIDTH = 72.0  # ex; the line on which a numbered formula stands
 FONTS = ("rinoh_typeface_dejavusans", "pylopdf_fonts_zh_cn")  # packages that hold fonts
 RIGHTS = "Text CC BY 4.0, code MIT."
 
-_SVG = re.compile(r"<svg\b.*?</svg>(?=<mjx-break|\Z)", re.S)
-
 
 # ---- formulas --------------------------------------------------------------------------------
 
+_GLYPH = re.compile(r'<use xlink:href="#MJX-([\w-]+)-([0-9A-F]+)"(?: transform="([^"]*)")?></use>')
+_OUTLINE = re.compile(r'<path id="MJX-([\w-]+)-([0-9A-F]+)" d="([^"]*)"></path>')
 
-def pieces(markup: str) -> list[tuple[str, float, float, float]]:
-    """A formula's drawings between line breaks: SVG, width, height and depth in ex."""
-    drawings = []
-    for svg in re.split(r"<mjx-break[^>]*>.*?</mjx-break>", markup):
+
+@dataclass(frozen=True)
+class Drawing:
+    """A part of a formula between two possible line breaks; sizes in ex, of which 0.442 make an em."""
+
+    svg: str
+    width: float
+    height: float
+    depth: float  # below the line
+
+
+def drawings(markup: str, fonts: dict[str, set[str]] | None = None) -> list[Drawing]:
+    """A formula's drawings from `typesetting.draw`, each whole by itself.
+
+    Glyphs become outlines. Where `fonts` is given they become letters of MathJax's fonts, noted in it: small,
+    and found by a search. Accents stay outlines: as letters they would be moved onto others.
+    """
+    outlines = {(font, code): d for font, code, d in _OUTLINE.findall(markup)}
+
+    def glyph(match: re.Match[str]) -> str:
+        variant, code, moved = match.groups()
+        outline = outlines[variant, code]
+        font = None if fonts is None else font_of(variant, chr(int(code, 16)), outline)
+        if font is None:
+            moved = f' transform="{moved}"' if moved else ""
+            return f'<path d="{outline}"{moved}/>'
+        fonts.setdefault(font, set()).add(chr(int(code, 16)))
+        moved = f"{moved} " if moved else ""
+        letter = html.escape(chr(int(code, 16)))
+        return f'<text font-family="{font}" font-size="1000" transform="{moved}scale(1,-1)">{letter}</text>'
+
+    done = []
+    markup = re.sub(r"<defs>.*?</defs>", "", markup, flags=re.S)
+    for svg in re.split(r"<mjx-break[^>]*>.*?</mjx-break>", _GLYPH.sub(glyph, markup)):
         opening = re.match(r"<svg[^>]*>", svg)[0]
         below = re.search(r"vertical-align: (-?[\d.]+)", opening)
         height = float(re.search(r'height="([\d.]+)ex"', opening)[1])
@@ -47,9 +81,41 @@ def pieces(markup: str) -> list[tuple[str, float, float, float]]:
         if width is None:  # a numbered formula fills its line
             box = f'width="{TAG_WIDTH}ex" viewBox="0 0 {TAG_WIDTH * 8:g} {height * 8:g}"'
             svg = svg.replace('width="100%"', box, 1)
+        svg = svg.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "", 1)
         svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-        drawings.append((svg, float(width[1]) if width else TAG_WIDTH, height, -float(below[1]) if below else 0.0))
-    return drawings
+        wide, deep = float(width[1]) if width else TAG_WIDTH, -float(below[1]) if below else 0.0
+        done.append(Drawing(svg, wide, height, deep))
+    return done
+
+
+@lru_cache
+def _font(name: str) -> ttLib.TTFont | None:
+    file = typesetting.VENDOR / f"newcm/chtml/woff2/{name}.woff2"
+    return ttLib.TTFont(file, recalcTimestamp=False) if file.is_file() else None
+
+
+@lru_cache(maxsize=4096)
+def font_of(variant: str, character: str, outline: str) -> str | None:
+    """The font of MathJax in which `character` has just this outline; None where none has.
+
+    A letter of "NCM-I" stands in that font or, where it has a code point of its own, in the upright one.
+    """
+    if unicodedata.category(character)[0] in "MZC":
+        return None
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+", outline)]
+    if not numbers or re.search("[^MLCQZ\\d. -]", outline):
+        return None
+    box = min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])
+    for name in (f"mjx-{variant.lower()}", "mjx-ncm-n"):
+        font = _font(name)
+        glyph = font and font.getBestCmap().get(ord(character))
+        if not glyph:
+            continue
+        pen = ControlBoundsPen(None)
+        font.getGlyphSet()[glyph].draw(pen)
+        if pen.bounds and all(abs(a - b) <= 2 for a, b in zip(pen.bounds, box, strict=True)):
+            return name
+    return None
 
 
 # ---- PDF -------------------------------------------------------------------------------------
@@ -78,9 +144,8 @@ def _typst(node: Node) -> list[Node] | None:
     match classes[0] if classes else "":
         case "formula":
             return [_raw(f"#{'M' if 'display' in classes else 'm'}({at['number']});")]
-        case "claim" | "inside":
-            kind = "listed" if "back" in classes else classes[0]
-            return around(f"#{kind}(<{at['to']}>)[", "];")
+        case "claim" | "inside" | "source":
+            return around(f"#{classes[0]}(<{at['to']}>)[", "];")
         case "outside":
             bare = re.sub(r"^https?://(www\.)?", "", at["address"]).rstrip("/")
             shown = "" if tree.text_of(content) in (at["address"], bare) else f" (#shown-address({quoted(bare)}))"
@@ -107,8 +172,9 @@ def _typst(node: Node) -> list[Node] | None:
             ]
         case "evidence":
             shown, caption = content[:-1], content[-1]
+            floats = "true" if "floats" in classes else "false"
             return [
-                _raw(f"#evidence(<{at['to']}>)[\n", False),
+                _raw(f"#evidence(<{at['to']}>, floats: {floats})[\n", False),
                 *shown,
                 _raw("\n][\n", False),
                 caption,
@@ -141,12 +207,13 @@ def pdf(book: Book, target: Path, work: Path, when: datetime, version: str, say:
     drawn, refused = typesetting.draw(book.formulas)
     if refused:
         raise RuntimeError("\n".join(f"MathJax cannot draw ${f[0]}$: {cause}" for f, cause in refused.items()))
-    listed = []
+    listed, used = [], {}
     for formula, number in book.formulas.items():
         parts = []
-        for index, (svg, width, height, depth) in enumerate(pieces(drawn[formula])):
-            (work / f"formulas/{number}-{index}.svg").write_text(svg.replace('font-family="serif"', 'font-family="Noto Serif SC"'), encoding="utf-8")
-            parts.append({"width": width, "height": height, "depth": depth})
+        for index, part in enumerate(drawings(drawn[formula], used)):
+            svg = part.svg.replace('font-family="serif"', 'font-family="Noto Serif SC"')  # what MathJax lacks
+            (work / f"formulas/{number}-{index}.svg").write_text(svg, encoding="utf-8")
+            parts.append({"width": part.width, "height": part.height, "depth": part.depth})
         listed.append({"tex": formula[0], "parts": parts})
     widths = {}
     for name, svg in book.figures.items():
@@ -177,7 +244,12 @@ def pdf(book: Book, target: Path, work: Path, when: datetime, version: str, say:
     written = tree.pandoc(["-f", "json", "-t", "typst", "--wrap=none"], _document(blocks))
     (work / "book.typ").write_text((PRESS / "book.typ").read_text(encoding="utf-8") + "\n" + written, encoding="utf-8")
     say("wrote Typst")
-    fonts = [Path(find_spec(package).origin).parent for package in FONTS]  # found, not run
+    (work / "fonts").mkdir()
+    for name in used:
+        font = _font(name)
+        font.flavor = None
+        font.save(work / f"fonts/{name}.otf")
+    fonts = [work / "fonts"] + [Path(find_spec(package).origin).parent for package in FONTS]  # found, not run
     os.environ["SOURCE_DATE_EPOCH"] = str(int(when.timestamp()))
     target.parent.mkdir(parents=True, exist_ok=True)
     typst.compile(
