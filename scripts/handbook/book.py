@@ -12,13 +12,14 @@ Levels of headings: 1 parts, 2 chapters and notebooks, 3 questions, 4 and deeper
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import re
 import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pypandoc
@@ -32,6 +33,7 @@ from .typesetting import Formula
 
 Node = dict  # one element of pandoc's tree: {"t": type, "c": content}
 
+API = [1, 23, 1]  # the version of pandoc's tree
 READER = "gfm-gfm_auto_identifiers-tex_math_dollars-tex_math_gfm-emoji-yaml_metadata_block+attributes"
 LONG_CODE = 24  # lines; a longer cell of a notebook shows its first SHOWN_CODE ones in the appendix
 SHOWN_CODE = 16
@@ -166,7 +168,10 @@ def _wrong(book: list[Chapter]) -> str:
     """The list of wrong answers: the question that each belongs to; the boxes themselves stand there."""
     from . import questions
 
-    text = ["# Often said, but wrong\n", "Answers that circulate and do not hold, each with what is true, by question.\n"]
+    text = [
+        "# Often said, but wrong\n",
+        "Answers that circulate and do not hold, each with what is true, by question.\n",
+    ]
     chapter = None
     for box in questions.wrong_boxes(book):
         if box.chapter is not chapter:
@@ -201,10 +206,15 @@ def curled(text: str, bare: str) -> str:
 # ---- pandoc ----------------------------------------------------------------------------------
 
 
-def pandoc(arguments: list[str], given: str = "", folder: Path | None = None) -> str:
+def pandoc(arguments: list[str], given: str = "", folder: Path | None = None, **environment: str) -> str:
     """Run the packaged pandoc; raises RuntimeError with what it printed."""
     run = subprocess.run(
-        [pypandoc.get_pandoc_path(), *arguments], input=given, capture_output=True, encoding="utf-8", cwd=folder
+        [pypandoc.get_pandoc_path(), *arguments],
+        input=given,
+        capture_output=True,
+        encoding="utf-8",
+        cwd=folder,
+        env={**os.environ, **environment},
     )
     if run.returncode or run.stderr.strip():
         raise RuntimeError(f"pandoc {' '.join(arguments)}: {run.stderr.strip() or run.returncode}")
@@ -325,6 +335,24 @@ def build(root: Path, say: Callable[[str], None] = lambda line: None) -> Book:
     return book
 
 
+def copies(book: Book, number: int) -> Book:
+    """The book `number` times over, each copy with places of its own: to measure how it grows."""
+    blocks = list(book.blocks)
+    for copy in range(1, number):
+
+        def rename(node: Node, copy: int = copy) -> list[Node] | None:
+            if node["t"] not in ("Span", "Div", "Header"):
+                return None
+            content = json.loads(json.dumps(node["c"]))
+            identity = content[1] if node["t"] == "Header" else content[0]
+            identity[0] = identity[0] and f"copy{copy}-{identity[0]}"
+            identity[2] = [[k, f"copy{copy}-{v}" if k in ("to", "back") else v] for k, v in identity[2]]
+            return [element(node["t"], content)]
+
+        blocks += walk(book.blocks, rename)
+    return replace(book, blocks=blocks)
+
+
 _MARK = re.compile("\ue000(\\d+)\ue001")
 
 
@@ -414,10 +442,13 @@ class _Builder:
 
     def _note(self, node: Node) -> Node:
         key = json.dumps(node["c"])
-        if key not in self.notes:
+        first = key not in self.notes
+        if first:
             self.notes[key] = (len(self.notes) + 1, node["c"])
-        number = str(self.notes[key][0])
-        return span("noteref", words(number), to=f"{anchor(self.source.name)}--note-{number}", number=number)
+        number, page = str(self.notes[key][0]), anchor(self.source.name)
+        reference = span("noteref", words(number), to=f"{page}--note-{number}", number=number)
+        reference["c"][0][0] = f"{page}--ref-{number}" if first else ""
+        return reference
 
     def _block(self, node: Node) -> list[Node] | None:
         match node["t"]:
@@ -427,6 +458,8 @@ class _Builder:
                 return [self._box(node)]
             case "Table":
                 self.book.counts["tables"] += 1
+                for column in node["c"][2]:
+                    column[1] = element("ColWidthDefault")  # as wide as what stands in it
             case "RawBlock":
                 return []
         return None
@@ -441,7 +474,9 @@ class _Builder:
         place = anchor(match["file"], match["label"])
         self.wanted.append((place, self.source.file, target))
         self.book.counts["figures"] += 1
-        return div("evidence", [self._shown(cell, match["file"], text_of(caption)), element("Plain", caption)], to=place)
+        return div(
+            "evidence", [self._shown(cell, match["file"], text_of(caption)), element("Plain", caption)], to=place
+        )
 
     def _shown(self, cell: Cell, file: str, alternative: str) -> Node:
         """A cell's figure or table."""
@@ -536,9 +571,11 @@ class _Builder:
         items = []
         for number, blocks in self.notes.values():
             self.book.counts["footnotes"] += 1
-            place = f"{anchor(self.source.name)}--note-{number}"
-            self.anchors.add(place)
-            items.append(div("note", blocks, place, number=str(number)))
+            page = anchor(self.source.name)
+            self.anchors.add(f"{page}--note-{number}")
+            items.append(
+                div("note", blocks, f"{page}--note-{number}", number=str(number), back=f"{page}--ref-{number}")
+            )
         self.book.blocks.append(div("notes", items))
 
     def notebook(self, source: Source, tree: list[Node]) -> None:
@@ -574,10 +611,10 @@ class _Builder:
         place = anchor(file, cell.label) if cell.label else ""
         if len(lines) > LONG_CODE:
             left = len(lines) - SHOWN_CODE
-            inside.append(element("CodeBlock", [["", ["python"], []], "\n".join(lines[:SHOWN_CODE])]))
+            inside.append(element("CodeBlock", [["", [], []], "\n".join(lines[:SHOWN_CODE])]))
             inside.append(div("cut", [element("Plain", words(f"… {left} more lines in the repository"))]))
         else:
-            inside.append(element("CodeBlock", [["", ["python"], []], "\n".join(lines)]))
+            inside.append(element("CodeBlock", [["", [], []], "\n".join(lines)]))
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/svg+xml" in data:

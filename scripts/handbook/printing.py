@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 import shutil
 import unicodedata
+import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import pikepdf
 import typst
 from fontTools import ttLib
 from fontTools.pens.boundsPen import ControlBoundsPen
@@ -26,12 +27,14 @@ from fontTools.pens.boundsPen import ControlBoundsPen
 from . import book as tree
 from . import typesetting
 from .book import Book, Node, element
-from .figures import INK
+from .edition import Edition
+from .figures import INK, inline_svg
 
 PRESS = Path(__file__).resolve().parents[1] / "press"
 PRINT_INK = "#333333"  # of figures on paper
 TAG_WIDTH = 72.0  # ex; the line on which a numbered formula stands
 FONTS = ("rinoh_typeface_dejavusans", "pylopdf_fonts_zh_cn")  # packages that hold fonts
+COLUMNS = 84  # of code on a line
 RIGHTS = "Text CC BY 4.0, code MIT."
 
 
@@ -86,6 +89,13 @@ def drawings(markup: str, fonts: dict[str, set[str]] | None = None) -> list[Draw
         wide, deep = float(width[1]) if width else TAG_WIDTH, -float(below[1]) if below else 0.0
         done.append(Drawing(svg, wide, height, deep))
     return done
+
+
+def _drawn(book: Book) -> dict[typesetting.Formula, str]:
+    drawn, refused = typesetting.draw(book.formulas)
+    if refused:  # `mathematics.prepare` tells them with file and line
+        raise RuntimeError("\n".join(f"MathJax cannot draw ${f[0]}$: {cause}" for f, cause in refused.items()))
+    return drawn
 
 
 @lru_cache
@@ -190,13 +200,39 @@ def _typst(node: Node) -> list[Node] | None:
     return None
 
 
+def _wrapped(node: Node) -> list[Node] | None:
+    """Code with its long lines broken, each rest marked; in the appendix without colors, which take half of the time."""
+    if node["t"] != "CodeBlock":
+        return None
+    identity, code = node["c"]
+    lines = [part for line in code.split("\n") for part in broken(line)]
+    return [element("CodeBlock", [identity, "\n".join(lines)])]
+
+
+def broken(line: str, columns: int = COLUMNS) -> list[str]:
+    """A line of code in parts that fit the page, broken at blanks where there are any.
+
+    >>> broken("    total = first + second", 20)
+    ['    total = first +', '      ↳ second']
+    """
+    indent = min(len(line) - len(line.lstrip()) + 2, columns // 2)
+    parts, rest = [], line
+    while len(rest) > columns:
+        least = indent + 3 if parts else indent
+        at = rest.rfind(" ", least, columns + 1)
+        at = at if at > 0 else columns
+        parts.append(rest[:at].rstrip())
+        rest = f"{' ' * indent}↳ {rest[at:].lstrip()}"
+    return [*parts, rest]
+
+
 def _print_figure(svg: str) -> str:
     """A notebook's figure on paper: darker ink, and no more digits than print can show."""
     svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S).replace(INK, PRINT_INK)
     return re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
 
 
-def pdf(book: Book, target: Path, work: Path, when: datetime, version: str, say: Callable[[str], None]) -> int:
+def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[str], None]) -> int:
     """Writes the PDF (tagged, PDF/UA-1) and returns its number of pages; `work` takes the parts.
 
     Raises RuntimeError with the formulas that MathJax refuses, and whatever Typst refuses.
@@ -204,9 +240,7 @@ def pdf(book: Book, target: Path, work: Path, when: datetime, version: str, say:
     shutil.rmtree(work, ignore_errors=True)
     for name in ("formulas", "figures"):
         (work / name).mkdir(parents=True)
-    drawn, refused = typesetting.draw(book.formulas)
-    if refused:
-        raise RuntimeError("\n".join(f"MathJax cannot draw ${f[0]}$: {cause}" for f, cause in refused.items()))
+    drawn = _drawn(book)
     listed, used = [], {}
     for formula, number in book.formulas.items():
         parts = []
@@ -225,11 +259,11 @@ def pdf(book: Book, target: Path, work: Path, when: datetime, version: str, say:
         "subtitle": book.subtitle,
         "address": book.address,
         "rights": RIGHTS,
-        "version": version,
-        "date": f"{when:%B} {when.day}, {when.year}",
-        "year": when.year,
-        "month": when.month,
-        "day": when.day,
+        "version": edition.version,
+        "date": edition.date,
+        "year": edition.when.year,
+        "month": edition.when.month,
+        "day": edition.when.day,
         "formulas": listed,
     }
     (work / "data.json").write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
@@ -240,8 +274,8 @@ def pdf(book: Book, target: Path, work: Path, when: datetime, version: str, say:
             node = element("Div", [["", ["drawing"], [*node["c"][0][2], ("width", str(widths[name]))]], []])
         return _typst(node)
 
-    blocks = _with_openings(tree.walk(book.blocks, widen))
-    written = tree.pandoc(["-f", "json", "-t", "typst", "--wrap=none"], _document(blocks))
+    blocks = _with_openings(tree.walk(book.blocks, lambda node: _wrapped(node) or widen(node)))
+    written = tree.pandoc(["-f", "json", "-t", "typst-smart", "--wrap=none"], _document(blocks))
     (work / "book.typ").write_text((PRESS / "book.typ").read_text(encoding="utf-8") + "\n" + written, encoding="utf-8")
     say("wrote Typst")
     (work / "fonts").mkdir()
@@ -250,18 +284,23 @@ def pdf(book: Book, target: Path, work: Path, when: datetime, version: str, say:
         font.flavor = None
         font.save(work / f"fonts/{name}.otf")
     fonts = [work / "fonts"] + [Path(find_spec(package).origin).parent for package in FONTS]  # found, not run
-    os.environ["SOURCE_DATE_EPOCH"] = str(int(when.timestamp()))
     target.parent.mkdir(parents=True, exist_ok=True)
-    typst.compile(
-        str(work / "book.typ"),
-        output=str(target),
-        root=str(work),
-        font_paths=[str(f) for f in fonts],
-        ignore_system_fonts=True,
-        pdf_standards=["ua-1"],
-        timestamp=int(when.timestamp()),
-    )
-    return 0
+    try:
+        typst.compile(
+            str(work / "book.typ"),
+            output=str(work / "book.pdf"),
+            root=str(work),
+            font_paths=[str(f) for f in fonts],
+            ignore_system_fonts=True,
+            pdf_standards=["ua-1"],
+            timestamp=int(edition.when.timestamp()),
+        )
+    except typst.TypstError as error:
+        raise RuntimeError(f"Typst refuses {work / 'book.typ'}:\n{error.diagnostic or error}") from error
+    say("set the PDF")
+    with pikepdf.open(work / "book.pdf") as made:
+        made.save(target, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
+        return len(made.pages)
 
 
 def _with_openings(blocks: list[Node]) -> list[Node]:
@@ -271,11 +310,147 @@ def _with_openings(blocks: list[Node]) -> list[Node]:
         if block["t"] == "Header" and block["c"][0] <= 2:
             title = tree.text_of(block["c"][2])
             part = title if block["c"][0] == 1 else part
-            done += [block, _raw(f"#opening({quoted(part)}, {quoted(title)})", False)]
+            page = "false" if block["c"][1][0].startswith("notebooks-") else "true"  # whether it begins one
+            done += [block, _raw(f"#opening({quoted(part)}, {quoted(title)}, {page})", False)]
         else:
             done.append(block)
     return done
 
 
-def _document(blocks: Iterable[Node], meta: dict | None = None) -> str:
-    return json.dumps({"pandoc-api-version": [1, 23, 1], "meta": meta or {}, "blocks": list(blocks)})
+def _document(blocks: Iterable[Node], meta: dict[str, str] | None = None) -> str:
+    texts = {key: element("MetaString", value) for key, value in (meta or {}).items()}
+    return json.dumps({"pandoc-api-version": tree.API, "meta": texts, "blocks": list(blocks)})
+
+
+# ---- EPUB ------------------------------------------------------------------------------------
+
+
+def _link(classes: str, target: str, inlines: list[Node], identifier: str = "", **more: str) -> Node:
+    attributes = [(key.replace("_", ":"), value) for key, value in more.items()]
+    return element("Link", [[identifier, classes.split(), attributes], inlines, [target, ""]])
+
+
+def _formula_html(formula: typesetting.Formula, markup: str) -> str:
+    """A formula as SVG in the text's color, named by its TeX; one that is long may break between lines."""
+    shown = []
+    for index, part in enumerate(drawings(markup)):
+        name = f'role="img" aria-label="{html.escape(formula[0])}"' if index == 0 else 'aria-hidden="true"'
+        shown.append(part.svg.replace('role="img" focusable="false"', name, 1))
+    kind = "display" if formula[1] else "inline"
+    return f'<span class="math {kind}">{" ".join(shown)}</span>'
+
+
+def epub(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[str], None]) -> int:
+    """Writes the EPUB 3 and returns its number of files of text. Formulas are SVG within the text: unlike MathML every reading system shows them, and
+    unlike pictures they take the text's size and color, also at night."""
+    drawn = _drawn(book)
+    numbered = [_formula_html(formula, drawn[formula]) for formula in book.formulas]
+
+    def raw(text: str, inline: bool = True) -> Node:
+        return element("RawInline" if inline else "RawBlock", ["html", text])
+
+    def change(node: Node) -> list[Node] | None:
+        if node["t"] not in ("Span", "Div"):
+            return None
+        (identifier, classes, attributes), content = node["c"]
+        at = dict(attributes)
+        match classes[0] if classes else "":
+            case "formula":
+                return [element("Str", f"\ue000{at['number']}\ue001")]
+            case "claim" | "inside" | "source":
+                return [_link(classes[0], f"#{at['to']}", content)]
+            case "outside":
+                return [_link("outside", at["address"], content)]
+            case "noteref":
+                link = _link("noteref", f"#{at['to']}", content, identifier, epub_type="noteref", role="doc-noteref")
+                return [element("Superscript", [link])]
+            case "note":
+                back = _link("back", f"#{at['back']}", [element("Str", f"{at['number']}.")], role="doc-backlink")
+                first, *rest = content
+                first = element("Para", [back, element("Space"), *first["c"]])
+                return [element("Div", [[identifier, classes, []], [first, *rest]])]
+            case "cell":
+                label = [div_("label", [element("Plain", [element("Str", at["label"])])])] if at["label"] else []
+                return [element("Div", [[identifier, ["cell"], []], [*label, *content]])]
+            case "evidence":
+                *shown, caption = content
+                back = _link("claim", f"#{at['to']}", tree.words("Computed here"))
+                words = element("Plain", [*caption["c"], element("Space"), back])
+                parts = [raw("<figure>", False), *shown, raw("<figcaption>", False), words]
+                return [*parts, raw("</figcaption></figure>", False)]
+            case "drawing":
+                svg = inline_svg(book.figures[at["name"]], at["alternative"], f"{at['name']}-{len(numbered)}")
+                size = r'\1width="100%" style="max-width: \2pt"'
+                numbered.append(re.sub(r'(<svg [^>]*?)width="([\d.]+)pt" height="[\d.]+pt"', size, svg))
+                return [div_("drawing", [element("Plain", [element("Str", f"\ue000{len(numbered) - 1}\ue001")])])]
+            case "box":
+                mark = "✗" if classes[1] == "warning" else "✚"
+                title = content[0]["c"][1][0]
+                named = element("Plain", [element("Str", mark), element("Space"), *title["c"]])
+                return [element("Div", [["", classes, []], [div_("title", [named]), *content[1:]]])]
+        return None
+
+    div_ = tree.div
+    blocks = tree.walk(book.blocks, change)
+    meta = {
+        "title": book.title,
+        "subtitle": book.subtitle,
+        "author": book.title,
+        "lang": "en-US",
+        "date": f"{edition.when:%Y-%m-%d}",
+        "identifier": book.address,
+        "rights": RIGHTS,
+        "description": book.subtitle,
+        "version": edition.version,
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    options = ["--split-level=3", "--toc", "--toc-depth=3", f"--css={PRESS / 'book.css'}"]
+    arguments = ["-f", "json", "-t", "epub3", "-o", str(target), "--syntax-highlighting=monochrome", *options]
+    tree.pandoc(arguments, _document(blocks, meta), SOURCE_DATE_EPOCH=str(int(edition.when.timestamp())))
+    say("wrote EPUB")
+    plain = [formula[0] for formula in book.formulas]
+    pages = _illustrate(target, numbered, plain, edition.when)
+    say("put formulas and figures into it")
+    return pages
+
+
+def _illustrate(target: Path, numbered: list[str], plain: list[str], when: datetime) -> int:
+    """Puts the drawings in place of their marks (pandoc would take minutes to read them); counts the files of text.
+
+    Titles and the navigation, which hold no drawings, get a formula's TeX.
+    """
+    mark = re.compile("\ue000(\\d+)\ue001")
+
+    def drawn(match: re.Match[str]) -> str:
+        return numbered[int(match[1])]
+
+    def spelled(match: re.Match[str]) -> str:
+        return html.escape(plain[int(match[1])])
+
+    with zipfile.ZipFile(target) as given:
+        names = given.namelist()
+        texts = {name: given.read(name) for name in names}
+    with_drawings = set()
+    for name in names:
+        if not name.endswith((".xhtml", ".ncx", ".opf")):
+            continue
+        text = texts[name].decode()
+        head, body_tag, body = text.partition("<body")
+        head = mark.sub(spelled, head)
+        in_body = spelled if name.endswith("nav.xhtml") else drawn
+        if in_body is drawn and mark.search(body):
+            with_drawings.add(name.removeprefix("EPUB/"))
+        texts[name] = (head + body_tag + mark.sub(in_body, body)).encode()
+    package = "EPUB/content.opf"
+
+    def declare(match: re.Match[str]) -> str:
+        return f'{match[0]} properties="svg"' if match[1] in with_drawings else match[0]
+
+    texts[package] = re.sub(r'<item [^>]*?href="([^"]+)"', declare, texts[package].decode()).encode()
+    with zipfile.ZipFile(target, "w") as made:  # "mimetype" stays first and uncompressed
+        for name in names:
+            entry = zipfile.ZipInfo(name, when.timetuple()[:6])
+            entry.compress_type = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            made.writestr(entry, texts[name], compresslevel=9)
+    return sum(name.startswith("EPUB/text/") for name in names)
