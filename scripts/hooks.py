@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from handbook import chapters, content, mathematics, notebooks, pages, questions
+from handbook import chapters, content, edition, mathematics, notebooks, pages, questions
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
@@ -27,7 +27,11 @@ def on_pre_build(config: MkDocsConfig) -> None:
     _book.update({c.name: c for c in chapters.read_all(ROOT)})
     _citing.clear()
     _citing.update(pages.citing(list(_book.values())))
-    config.extra["handbook"] = {**questions.statistics(list(_book.values())), "proof": pages.home_proof(ROOT)}
+    config.extra["handbook"] = {
+        **questions.statistics(list(_book.values())),
+        "proof": pages.home_proof(ROOT),
+        "downloads": edition.downloads(ROOT),
+    }
 
 
 @event_priority(100)  # before mkdocs-jupyter looks for notebooks among the files
@@ -70,5 +74,6 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Complete the style sheet of the formulas: only the glyphs that this build shows."""
+    """Complete the style sheet of the formulas: only the glyphs that this build shows. Add the finished books."""
     mathematics.write_assets(Path(config.site_dir))
+    edition.publish(ROOT, Path(config.site_dir))

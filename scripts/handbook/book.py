@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import pprint
 import re
 import subprocess
 import tempfile
@@ -624,6 +625,9 @@ class _Builder:
                 inside.append(self._shown(cell, file, ""))
             else:
                 text = output.get("text") or data.get("text/plain", "")
+                if isinstance(cell.value, dict) and "text/plain" in data:
+                    # As Jupyter shows it, an entry of an entry takes a line; here each entry that fits takes one.
+                    text = pprint.pformat(cell.value, width=80, sort_dicts=False)
                 inside.append(div("output", [element("CodeBlock", [["", [], []], text.rstrip("\n")])]))
         if place:
             self.anchors.add(place)

@@ -381,6 +381,7 @@ def epub(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[
             case "drawing":
                 svg = inline_svg(book.figures[at["name"]], at["alternative"], f"{at['name']}-{len(numbered)}")
                 size = r'\1width="100%" style="max-width: \2pt"'
+                svg = _referenced(svg)
                 numbered.append(re.sub(r'(<svg [^>]*?)width="([\d.]+)pt" height="[\d.]+pt"', size, svg))
                 return [div_("drawing", [element("Plain", [element("Str", f"\ue000{len(numbered) - 1}\ue001")])])]
             case "box":
@@ -414,6 +415,12 @@ def epub(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[
     return pages
 
 
+def _referenced(svg: str) -> str:
+    """An SVG with no other ids than those that it refers to: Matplotlib gives two pictures in a figure the same."""
+    kept = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    return re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in kept else "", svg)
+
+
 def _illustrate(target: Path, numbered: list[str], plain: list[str], when: datetime) -> int:
     """Puts the drawings in place of their marks (pandoc would take minutes to read them); counts the files of text.
 
@@ -436,6 +443,9 @@ def _illustrate(target: Path, numbered: list[str], plain: list[str], when: datet
             continue
         text = texts[name].decode()
         head, body_tag, body = text.partition("<body")
+        if heading := re.search(r"<h[1-6][^>]*>(.*?)</h[1-6]>", body, re.S):  # pandoc's title is the file's name
+            title = " ".join(re.sub(r"<[^>]+>", "", heading[1]).split())
+            head = re.sub(r"<title>[^<]*</title>", lambda _, title=title: f"<title>{title}</title>", head)
         head = mark.sub(spelled, head)
         in_body = spelled if name.endswith("nav.xhtml") else drawn
         if in_body is drawn and mark.search(body):
