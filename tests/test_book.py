@@ -276,10 +276,10 @@ class Pdf:
     structure: tuple[tuple[str, str], ...]
 
     def pages(self, title: str, level: int = 2) -> range:
-        """From the page on which a heading stands to that of the next of its level or above."""
+        """From the page on which a heading stands to before that of the next of its level or above."""
         at = next(i for i, entry in enumerate(self.outline) if entry[:2] == (level, title))
-        end = next((page for deep, _, page in self.outline[at + 1 :] if deep <= level), len(self.text) - 1)
-        return range(self.outline[at][2], end + 1)
+        end = next((page for deep, _, page in self.outline[at + 1 :] if deep <= level), len(self.text))
+        return range(self.outline[at][2], end)
 
 
 @pytest.fixture(scope="session")
@@ -349,7 +349,7 @@ LETTERS = re.compile(r"[A-Za-z]{2,}")
 
 def words_of(text: str) -> list[str]:
     """Words of letters alone; a word that a line's end divides is one."""
-    return LETTERS.findall(re.sub("[-\x02\ufffe\u00ad]\\s*\r?\n", "", text))
+    return LETTERS.findall(re.sub("\u200b|-\r\n|[\x02\ufffe\u00ad](\r\n)?", "", text))
 
 
 def spoken(element: html.HtmlElement) -> str:

@@ -226,6 +226,61 @@ def broken(line: str, columns: int = COLUMNS) -> list[str]:
     return [*parts, rest]
 
 
+# ---- widths of columns -----------------------------------------------------------------------
+
+LINE = 86  # letters of a table's size on a line of the page
+GAP = 2.4  # letters that a column's margins take
+
+
+def _extent(inlines: list[Node], formulas: list[float]) -> tuple[float, float]:
+    """Of a cell its length and its longest part without a blank, both in letters."""
+    words = [0.0]
+    for node in inlines:
+        match node["t"]:
+            case "Space" | "SoftBreak" | "LineBreak":
+                words.append(0.0)
+            case "Str":
+                words[-1] += len(node["c"])
+            case "Code":
+                words[-1] += 1.25 * len(node["c"][1])
+            case "Span" if "formula" in node["c"][0][1]:
+                words[-1] += 0.9 * formulas[int(dict(node["c"][0][2])["number"])]
+            case "Span" | "Link" | "Strong" | "Emph" | "Superscript" | "Quoted" | "Plain" | "Para":
+                inner = node["c"][1] if node["t"] in ("Span", "Link", "Quoted") else node["c"]
+                length, longest = _extent(inner, formulas)
+                words[-1] += length if length <= longest else longest
+                words += [length - longest] if length > longest else []
+                words[-1] += 1.0 if node["t"] == "Span" and "claim" in node["c"][0][1] else 0.0
+    return sum(words) + len(words) - 1, max(words)
+
+
+def fitted(table: Node, formulas: list[float]) -> Node:
+    """A table with widths for its columns where they would not fit on a line as they are.
+
+    Each column is as wide as its longest word, and the rest goes to those with the most text. `formulas` are
+    the widths of the book's formulas in ex.
+    """
+    _, _, columns, (_, head), bodies, _ = table["c"]
+    rows = [row for row in [*head, *(row for body in bodies for row in [*body[2], *body[3]])]]
+    natural, least = [1.0] * len(columns), [1.0] * len(columns)
+    for _, cells in rows:
+        if len(cells) != len(columns):  # cells that span: left to Typst
+            return table
+        for index, cell in enumerate(cells):
+            length, longest = _extent([n for block in cell[4] for n in [block]], formulas)
+            natural[index], least[index] = max(natural[index], length), max(least[index], longest)
+    room = LINE - GAP * len(columns)
+    if sum(natural) <= room:
+        return table
+    spare = max(0.0, room - sum(least))
+    wants = [n - m for n, m in zip(natural, least, strict=True)]
+    weights = [want**0.7 for want in wants]
+    widths = [m + spare * w / (sum(weights) or 1) + GAP for m, w in zip(least, weights, strict=True)]
+    total = sum(widths)
+    sized = [[c[0], element("ColWidth", round(w / total, 4))] for c, w in zip(columns, widths, strict=True)]
+    return element("Table", [*table["c"][:2], sized, *table["c"][3:]])
+
+
 def _print_figure(svg: str) -> str:
     """A notebook's figure on paper: darker ink, and no more digits than print can show."""
     svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S).replace(INK, PRINT_INK)
@@ -268,13 +323,19 @@ def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[s
     }
     (work / "data.json").write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
 
+    line = [sum(part["width"] for part in formula["parts"]) for formula in listed]
+
     def widen(node: Node) -> list[Node] | None:
         if node["t"] == "Div" and node["c"][0][1] == ["drawing"]:
             name = dict(node["c"][0][2])["name"]
             node = element("Div", [["", ["drawing"], [*node["c"][0][2], ("width", str(widths[name]))]], []])
         return _typst(node)
 
-    blocks = _with_openings(tree.walk(book.blocks, lambda node: _wrapped(node) or widen(node)))
+    def fit(node: Node) -> list[Node] | None:
+        return [fitted(node, line)] if node["t"] == "Table" else None
+
+    sized = tree.walk(book.blocks, fit)
+    blocks = _with_openings(tree.walk(sized, lambda node: _wrapped(node) or widen(node)))
     written = tree.pandoc(["-f", "json", "-t", "typst-smart", "--wrap=none"], _document(blocks))
     (work / "book.typ").write_text((PRESS / "book.typ").read_text(encoding="utf-8") + "\n" + written, encoding="utf-8")
     say("wrote Typst")
