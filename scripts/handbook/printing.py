@@ -228,57 +228,96 @@ def broken(line: str, columns: int = COLUMNS) -> list[str]:
 
 # ---- widths of columns -----------------------------------------------------------------------
 
-LINE = 86  # letters of a table's size on a line of the page
-GAP = 2.4  # letters that a column's margins take
+# In halves of an em, about a digit's width.
+LINE = 85.0  # of a table's text on a line of the page, at the size TABLE
+GAP = 2.1  # that the margins of a column take
+WIDTHS = {**dict.fromkeys("ijlt.,:;'!|()[]", 0.62), **dict.fromkeys("mwMW—", 1.75), " ": 0.67}
+TABLE, SMALLEST = 8.6, 5.4  # pt
+_BREAKS = re.compile(r"(?<=[./_:,(\-])(?=\w)|(?<=[a-z])(?=[A-Z])")
+
+
+def _wide(text: str) -> float:
+    return sum(WIDTHS.get(c, 1.4 if c.isupper() else 0.98) for c in text)
+
+
+def _breakable(word: str) -> str:
+    """A long word, of code for the most part, with places at which a line may end."""
+    return _BREAKS.sub("\u200b", word) if len(word) > 9 else word
+
+
+def _softened(node: Node) -> list[Node] | None:
+    if node["t"] == "Str":
+        return [element("Str", _breakable(node["c"]))]
+    if node["t"] == "Code":
+        return [element("Code", [node["c"][0], _breakable(node["c"][1])])]
+    return None
 
 
 def _extent(inlines: list[Node], formulas: list[float]) -> tuple[float, float]:
-    """Of a cell its length and its longest part without a blank, both in letters."""
-    words = [0.0]
-    for node in inlines:
+    """The width of a cell on one line, and of its longest part without a possible end of a line."""
+    widths = [0.0]
+
+    def text(words: str, factor: float = 1.0) -> None:
+        first, *rest = re.split("[ \u200b]", words)
+        widths[-1] += factor * _wide(first)
+        widths.extend(factor * _wide(word) for word in rest)
+
+    def visit(node: Node) -> None:
         match node["t"]:
             case "Space" | "SoftBreak" | "LineBreak":
-                words.append(0.0)
+                widths.append(0.0)
             case "Str":
-                words[-1] += len(node["c"])
+                text(node["c"])
             case "Code":
-                words[-1] += 1.25 * len(node["c"][1])
+                first, *rest = re.split("[ \u200b]", node["c"][1])
+                widths[-1] += 1.05 * len(first)
+                widths.extend(1.05 * len(word) for word in rest)
             case "Span" if "formula" in node["c"][0][1]:
-                words[-1] += 0.9 * formulas[int(dict(node["c"][0][2])["number"])]
-            case "Span" | "Link" | "Strong" | "Emph" | "Superscript" | "Quoted" | "Plain" | "Para":
-                inner = node["c"][1] if node["t"] in ("Span", "Link", "Quoted") else node["c"]
-                length, longest = _extent(inner, formulas)
-                words[-1] += length if length <= longest else longest
-                words += [length - longest] if length > longest else []
-                words[-1] += 1.0 if node["t"] == "Span" and "claim" in node["c"][0][1] else 0.0
-    return sum(words) + len(words) - 1, max(words)
+                widths[-1] += 0.9 * formulas[int(dict(node["c"][0][2])["number"])]
+            case "Span" | "Link" | "Quoted":
+                for inner in node["c"][1]:
+                    visit(inner)
+                widths[-1] += 1.0 if "claim" in (node["c"][0][1] if node["t"] == "Span" else ()) else 0.0
+            case _:
+                for inner in node["c"] if isinstance(node.get("c"), list) else ():
+                    if isinstance(inner, dict):
+                        visit(inner)
+
+    for node in inlines:
+        visit(node)
+    return sum(widths) + 0.67 * (len(widths) - 1), max(widths)
 
 
-def fitted(table: Node, formulas: list[float]) -> Node:
-    """A table with widths for its columns where they would not fit on a line as they are.
+def fitted(table: Node, formulas: list[float]) -> list[Node]:
+    """A table of which no cell runs over: with widths for its columns, and smaller, where it is wider than a line.
 
-    Each column is as wide as its longest word, and the rest goes to those with the most text. `formulas` are
+    Each column is as wide as its longest word, and what is left goes to those with the most text. `formulas` are
     the widths of the book's formulas in ex.
     """
+    table = tree.walk([table], _softened)[0]
     _, _, columns, (_, head), bodies, _ = table["c"]
-    rows = [row for row in [*head, *(row for body in bodies for row in [*body[2], *body[3]])]]
+    rows = [(row, 1.15) for row in head] + [(r, 1.0) for body in bodies for r in [*body[2], *body[3]]]
     natural, least = [1.0] * len(columns), [1.0] * len(columns)
-    for _, cells in rows:
+    for (_, cells), bold in rows:
         if len(cells) != len(columns):  # cells that span: left to Typst
-            return table
+            return [table]
         for index, cell in enumerate(cells):
-            length, longest = _extent([n for block in cell[4] for n in [block]], formulas)
-            natural[index], least[index] = max(natural[index], length), max(least[index], longest)
-    room = LINE - GAP * len(columns)
-    if sum(natural) <= room:
-        return table
+            length, longest = _extent(cell[4], formulas)
+            natural[index] = max(natural[index], bold * length)
+            least[index] = max(least[index], bold * longest)
+    gaps = GAP * len(columns)
+    if sum(natural) + gaps <= LINE:
+        return [table]
+    size = max(SMALLEST, min(TABLE, TABLE * LINE / (sum(least) + gaps)))
+    room = LINE * TABLE / size - gaps
     spare = max(0.0, room - sum(least))
-    wants = [n - m for n, m in zip(natural, least, strict=True)]
-    weights = [want**0.7 for want in wants]
+    weights = [(n - m) ** 0.7 for n, m in zip(natural, least, strict=True)]
     widths = [m + spare * w / (sum(weights) or 1) + GAP for m, w in zip(least, weights, strict=True)]
-    total = sum(widths)
-    sized = [[c[0], element("ColWidth", round(w / total, 4))] for c, w in zip(columns, widths, strict=True)]
-    return element("Table", [*table["c"][:2], sized, *table["c"][3:]])
+    sized = [[c[0], element("ColWidth", round(w / sum(widths), 4))] for c, w in zip(columns, widths, strict=True)]
+    table = element("Table", [*table["c"][:2], sized, *table["c"][3:]])
+    if size == TABLE:
+        return [table]
+    return [_raw(f"#sized({size:.2f}pt)[\n", False), table, _raw("\n]", False)]
 
 
 def _print_figure(svg: str) -> str:
@@ -332,7 +371,7 @@ def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[s
         return _typst(node)
 
     def fit(node: Node) -> list[Node] | None:
-        return [fitted(node, line)] if node["t"] == "Table" else None
+        return fitted(node, line) if node["t"] == "Table" else None
 
     sized = tree.walk(book.blocks, fit)
     blocks = _with_openings(tree.walk(sized, lambda node: _wrapped(node) or widen(node)))
