@@ -253,14 +253,19 @@ def _softened(node: Node) -> list[Node] | None:
     return None
 
 
-def _extent(inlines: list[Node], formulas: list[float]) -> tuple[float, float]:
-    """The width of a cell on one line, and of its longest part without a possible end of a line."""
+def _extent(inlines: list[Node], formulas: list[float], hyphens: bool = False) -> tuple[float, float]:
+    """The width of a cell on one line, and of its longest part without a possible end of a line.
+
+    With `hyphens` a word of letters may end a line after a few of them.
+    """
     widths = [0.0]
 
-    def text(words: str, factor: float = 1.0) -> None:
+    def text(words: str) -> None:
+        if hyphens:
+            words = re.sub("([a-z]{5})(?=[a-z]{4})", "\\1-\u200b", words)
         first, *rest = re.split("[ \u200b]", words)
-        widths[-1] += factor * _wide(first)
-        widths.extend(factor * _wide(word) for word in rest)
+        widths[-1] += _wide(first)
+        widths.extend(_wide(word) for word in rest)
 
     def visit(node: Node) -> None:
         match node["t"]:
@@ -296,18 +301,26 @@ def fitted(table: Node, formulas: list[float]) -> list[Node]:
     """
     table = tree.walk([table], _softened)[0]
     _, _, columns, (_, head), bodies, _ = table["c"]
-    rows = [(row, 1.15) for row in head] + [(r, 1.0) for body in bodies for r in [*body[2], *body[3]]]
-    natural, least = [1.0] * len(columns), [1.0] * len(columns)
-    for (_, cells), bold in rows:
-        if len(cells) != len(columns):  # cells that span: left to Typst
-            return [table]
-        for index, cell in enumerate(cells):
-            length, longest = _extent(cell[4], formulas)
-            natural[index] = max(natural[index], bold * length)
-            least[index] = max(least[index], bold * longest)
+    rows = [(row, 1.25) for row in head] + [(r, 1.0) for body in bodies for r in [*body[2], *body[3]]]
+    if any(len(cells) != len(columns) for (_, cells), _ in rows):  # cells that span: left to Typst
+        return [table]
+
+    def widest(hyphens: bool) -> tuple[list[float], list[float]]:
+        extents = [[_extent(cell[4], formulas, hyphens) for cell in cells] for (_, cells), _ in rows]
+        bolds = [bold for _, bold in rows]
+        each = [
+            [(b * e[0], b * e[1]) for b, e in zip(bolds, column, strict=True)] for column in zip(*extents, strict=True)
+        ]
+        return [max(1.0, *(e[0] for e in column)) for column in each], [
+            max(1.0, *(e[1] for e in column)) for column in each
+        ]
+
+    natural, least = widest(False)
     gaps = GAP * len(columns)
     if sum(natural) + gaps <= LINE:
         return [table]
+    if sum(least) + gaps > LINE * 1.2:
+        least = widest(True)[1]
     size = max(SMALLEST, min(TABLE, TABLE * LINE / (sum(least) + gaps)))
     room = LINE * TABLE / size - gaps
     spare = max(0.0, room - sum(least))
