@@ -1,7 +1,7 @@
 // Typesets formulas with the vendored MathJax: one JSON request on standard input, one JSON answer on
 // standard output. scripts/handbook/mathematics.py is its only caller.
 //
-// request  {"macros": {"name": "TeX"}, "output": "chtml" or "svg", "formulas": [[tex, display], …]}
+// request  {"macros": {"name": "TeX"}, "output": "chtml" or "svg", "width": of a line in ex, "formulas": [[tex, display], …]}
 // answer   {"formulas": [{"html": "…"} or {"error": "…"}, …], "styles": {selector: rule}}
 // for svg  {"formulas": [{"html": "…"} …]}: one <svg> for each part between two possible line breaks
 
@@ -13,7 +13,7 @@ const EXTENSIONS = ['boldsymbol', 'cancel', 'mathtools'];
 // Read only by MathJax's menu, explorer and measuring, which are not shipped: three quarters of a page.
 const NOISE = /^(data-.*|id|noic|overflow|texclass|unselectable|variant|xmlns)$/;
 
-const {macros, formulas, output: kind} = JSON.parse(readFileSync(0, 'utf8'));
+const {macros, formulas, output: kind, width} = JSON.parse(readFileSync(0, 'utf8'));
 const newcm = fileURLToPath(new URL('../vendor/mathjax/newcm', import.meta.url));
 const {startup: {adaptor, output}, tex2chtmlPromise, tex2svgPromise, chtmlStylesheet} = await init({
   loader: {
@@ -27,7 +27,7 @@ const {startup: {adaptor, output}, tex2chtmlPromise, tex2svgPromise, chtmlStyles
     formatError: (_, error) => { throw error; },
   },
   chtml: {dynamicPrefix: `${newcm}/chtml/dynamic`},
-  svg: {dynamicPrefix: `${newcm}/svg/dynamic`, fontCache: 'local'}, // a glyph's id names its font and character
+  svg: {dynamicPrefix: `${newcm}/svg/dynamic`, fontCache: 'local', displayOverflow: 'linebreak'}, // a glyph's id names its font and character
 });
 
 function clean(node) {
@@ -58,7 +58,7 @@ function draw(node) {
 async function typeset([tex, display]) {
   try {
     if (kind === 'svg') {
-      const node = await tex2svgPromise(tex, {display});
+      const node = await tex2svgPromise(tex, {display, em: 16, ex: 8, containerWidth: 8 * width});
       draw(node);
       clean(node);
       return {html: adaptor.innerHTML(node).replace(/\bMJX-\d+-/g, 'MJX-')}; // the number counts formulas

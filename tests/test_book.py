@@ -98,7 +98,7 @@ def test_the_edition_is_the_newest_change_of_the_content(tmp_path, monkeypatch):
 
 def test_hard_constructs_are_drawn_and_letters_are_where_outlines_are():
     """MathJax draws what it draws on the site; letters of its fonts stand only where they equal the outlines."""
-    drawn, refused = typesetting.draw([(formula, True) for formula in HARD])
+    drawn, refused = typesetting.draw([(formula, True) for formula in HARD], printing.PAGE_WIDTH)
     assert refused == {}
     fonts: dict[str, set[str]] = {}
     for markup in drawn.values():
@@ -163,6 +163,15 @@ def all_embedded(pdf: pikepdf.Pdf) -> bool:
     return bool(descriptors) and all({"/FontFile", "/FontFile2", "/FontFile3"} & set(d.keys()) for d in descriptors)
 
 
+def test_a_long_table_repeats_a_head_that_holds_links(tiny):
+    """PDF/UA has no links in what is repeated: Typst would refuse it."""
+    claim = "[16](../../notebooks/cuda/tiny.ipynb#bytes)"
+    head = f"| {claim} bytes[^adam] | [here](#tiny-bytes) |\n| --- | --- |\n"
+    pdf = printed(tiny_book(tiny, head + "| a | b |\n" * 90))
+    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
+    assert sum(bool(re.search(r"16\W*✓\W*bytes", page)) for page in pages) >= 3
+
+
 # ---- the tree, on a tiny project ---------------------------------------------------------------
 
 
@@ -192,6 +201,15 @@ def test_a_picture_that_no_notebook_computed_is_told(tiny):
 def test_without_a_navigation_there_is_no_book(tiny):
     with pytest.raises(HandbookError, match="nav"):
         book.build(tiny)
+
+
+def test_punctuation_stays_with_its_formula_in_the_epub(tiny):
+    target = tiny / "tiny.epub"
+    printing.epub(book.build(tiny_book(tiny, "Punctuated ($x$, [$y+z$]).")), target, tiny / "work", EDITION, silent)
+    (page,) = [tree for _, tree in epub_pages(target) if "Punctuated" in "".join(tree.itertext())]
+    (place,) = [p for p in page.iter("{*}p") if (p.text or "").startswith("Punctuated")]
+    assert "".join("".join(place.itertext()).split()) == "Punctuated(,[])."
+    assert {"".join(e.itertext()) for e in having(place, "nobr")} >= {"(,"}
 
 
 # ---- the finished books against the built site -------------------------------------------------

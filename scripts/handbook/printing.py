@@ -13,10 +13,12 @@ import shutil
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 
 import pikepdf
@@ -32,7 +34,7 @@ from .figures import INK, inline_svg
 
 PRESS = Path(__file__).resolve().parents[1] / "press"
 PRINT_INK = "#333333"  # of figures on paper
-TAG_WIDTH = 72.0  # ex; the line on which a numbered formula stands
+PAGE_WIDTH, PHONE_WIDTH = 84, 44  # ex; of the printed page's column, and of a phone's screen at common sizes of text
 FONTS = ("rinoh_typeface_dejavusans", "pylopdf_fonts_zh_cn")  # packages that hold fonts
 COLUMNS = 84  # of code on a line
 RIGHTS = "Text CC BY 4.0, code MIT."
@@ -54,8 +56,8 @@ class Drawing:
     depth: float  # below the line
 
 
-def drawings(markup: str, fonts: dict[str, set[str]] | None = None) -> list[Drawing]:
-    """A formula's drawings from `typesetting.draw`, each whole by itself.
+def drawings(markup: str, fonts: dict[str, set[str]] | None = None, line: float = PAGE_WIDTH) -> list[Drawing]:
+    """A formula's drawings from `typesetting.draw`, each whole by itself; a numbered one fills a `line`, in ex.
 
     Glyphs become outlines. Where `fonts` is given they become letters of MathJax's fonts, noted in it: small,
     and found by a search. Accents stay outlines: as letters they would be moved onto others.
@@ -82,17 +84,17 @@ def drawings(markup: str, fonts: dict[str, set[str]] | None = None) -> list[Draw
         height = float(re.search(r'height="([\d.]+)ex"', opening)[1])
         width = re.search(r'width="([\d.]+)ex"', opening)
         if width is None:  # a numbered formula fills its line
-            box = f'width="{TAG_WIDTH}ex" viewBox="0 0 {TAG_WIDTH * 8:g} {height * 8:g}"'
+            box = f'width="{line}ex" viewBox="0 0 {line * 8:g} {height * 8:g}"'
             svg = svg.replace('width="100%"', box, 1)
         svg = svg.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "", 1)
         svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-        wide, deep = float(width[1]) if width else TAG_WIDTH, -float(below[1]) if below else 0.0
+        wide, deep = float(width[1]) if width else float(line), -float(below[1]) if below else 0.0
         done.append(Drawing(svg, wide, height, deep))
     return done
 
 
-def _drawn(book: Book) -> dict[typesetting.Formula, str]:
-    drawn, refused = typesetting.draw(book.formulas)
+def _drawn(book: Book, width: int) -> dict[typesetting.Formula, str]:
+    drawn, refused = typesetting.draw(book.formulas, width)
     if refused:  # `mathematics.prepare` tells them with file and line
         raise RuntimeError("\n".join(f"MathJax cannot draw ${f[0]}$: {cause}" for f, cause in refused.items()))
     return drawn
@@ -206,7 +208,8 @@ def _wrapped(node: Node) -> list[Node] | None:
         return None
     identity, code = node["c"]
     lines = [part for line in code.split("\n") for part in broken(line)]
-    return [element("CodeBlock", [identity, "\n".join(lines)])]
+    text = "\n".join(lines)
+    return [element("CodeBlock", [identity, text]) if identity[1] else _raw(f"#listing({quoted(text)})", False)]
 
 
 def broken(line: str, columns: int = COLUMNS) -> list[str]:
@@ -250,6 +253,21 @@ def _softened(node: Node) -> list[Node] | None:
         return [element("Str", _breakable(node["c"]))]
     if node["t"] == "Code":
         return [element("Code", [node["c"][0], _breakable(node["c"][1])])]
+    return None
+
+
+def _unlinked(node: Node) -> list[Node] | None:
+    """Links of a table's head as text: where the head is repeated on a second page, PDF/UA allows no links."""
+    if node["t"] != "Span":
+        return None
+    (_, classes, attributes), content = node["c"]
+    match classes[0] if classes else "":
+        case "noteref":
+            return [element("Superscript", tree.words(dict(attributes)["number"]))]
+        case "claim":
+            return [*content, _raw("#tick;")]
+        case "inside" | "source" | "outside":
+            return content
     return None
 
 
@@ -300,6 +318,7 @@ def fitted(table: Node, formulas: list[float]) -> list[Node]:
     the widths of the book's formulas in ex.
     """
     table = tree.walk([table], _softened)[0]
+    table["c"][3] = tree.walk(table["c"][3], _unlinked)
     _, _, columns, (_, head), bodies, _ = table["c"]
     rows = [(row, 1.25) for row in head] + [(r, 1.0) for body in bodies for r in [*body[2], *body[3]]]
     if any(len(cells) != len(columns) for (_, cells), _ in rows):  # cells that span: left to Typst
@@ -347,7 +366,7 @@ def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[s
     shutil.rmtree(work, ignore_errors=True)
     for name in ("formulas", "figures"):
         (work / name).mkdir(parents=True)
-    drawn = _drawn(book)
+    drawn = _drawn(book, PAGE_WIDTH)
     listed, used = [], {}
     for formula, number in book.formulas.items():
         parts = []
@@ -398,22 +417,29 @@ def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[s
         font.save(work / f"fonts/{name}.otf")
     fonts = [work / "fonts"] + [Path(find_spec(package).origin).parent for package in FONTS]  # found, not run
     target.parent.mkdir(parents=True, exist_ok=True)
+    # In a process of its own: what it takes is free again afterwards, and the tree does not come on top.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+        apart.submit(_set, work, [str(f) for f in fonts], int(edition.when.timestamp())).result()
+    say("set the PDF")
+    with pikepdf.open(work / "book.pdf") as made:
+        made.save(target, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
+        return len(made.pages)
+
+
+def _set(work: Path, fonts: list[str], seconds: int) -> None:
+    """Typst: book.typ to book.pdf; raises RuntimeError with what it refuses, and where."""
     try:
         typst.compile(
             str(work / "book.typ"),
             output=str(work / "book.pdf"),
             root=str(work),
-            font_paths=[str(f) for f in fonts],
+            font_paths=fonts,
             ignore_system_fonts=True,
             pdf_standards=["ua-1"],
-            timestamp=int(edition.when.timestamp()),
+            timestamp=seconds,
         )
     except typst.TypstError as error:
-        raise RuntimeError(f"Typst refuses {work / 'book.typ'}:\n{error.diagnostic or error}") from error
-    say("set the PDF")
-    with pikepdf.open(work / "book.pdf") as made:
-        made.save(target, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
-        return len(made.pages)
+        raise RuntimeError(f"Typst refuses {work / 'book.typ'}:\n{error.diagnostic or error}") from None
 
 
 def _with_openings(blocks: list[Node]) -> list[Node]:
@@ -444,19 +470,26 @@ def _link(classes: str, target: str, inlines: list[Node], identifier: str = "", 
 
 
 def _formula_html(formula: typesetting.Formula, markup: str) -> str:
-    """A formula as SVG in the text's color, named by its TeX; one that is long may break between lines."""
+    """A formula as SVG in the text's color, named by its TeX; one that is long may break between lines.
+
+    Before and behind it stand marks for the punctuation that must stay with it: `_illustrate` fills them.
+    """
     shown = []
-    for index, part in enumerate(drawings(markup)):
+    for index, part in enumerate(drawings(markup, line=PHONE_WIDTH)):
         name = f'role="img" aria-label="{html.escape(formula[0])}"' if index == 0 else 'aria-hidden="true"'
         shown.append(part.svg.replace('role="img" focusable="false"', name, 1))
-    kind = "display" if formula[1] else "inline"
-    return f'<span class="math {kind}">{" ".join(shown)}</span>'
+    if formula[1]:
+        return f'<span class="math display">\ue002{shown[0]}\ue003</span>'
+    shown[0] = f"\ue002{shown[0]}"
+    shown[-1] += "\ue003"
+    parts = (f'<span class="nobr">{svg}</span>' for svg in shown)
+    return f'<span class="math inline">{" ".join(parts)}</span>'
 
 
 def epub(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[str], None]) -> int:
     """Writes the EPUB 3 and returns its number of files of text. Formulas are SVG within the text: unlike MathML every reading system shows them, and
     unlike pictures they take the text's size and color, also at night."""
-    drawn = _drawn(book)
+    drawn = _drawn(book, PHONE_WIDTH)
     numbered = [_formula_html(formula, drawn[formula]) for formula in book.formulas]
 
     def raw(text: str, inline: bool = True) -> Node:
@@ -539,13 +572,13 @@ def _illustrate(target: Path, numbered: list[str], plain: list[str], when: datet
 
     Titles and the navigation, which hold no drawings, get a formula's TeX.
     """
-    mark = re.compile("\ue000(\\d+)\ue001")
+    mark = re.compile("([(\\[“‘]*)\ue000(\\d+)\ue001([,.;:!?)\\]’”]*)")
 
     def drawn(match: re.Match[str]) -> str:
-        return numbered[int(match[1])]
+        return numbered[int(match[2])].replace("\ue002", match[1]).replace("\ue003", match[3])
 
     def spelled(match: re.Match[str]) -> str:
-        return html.escape(plain[int(match[1])])
+        return f"{match[1]}{html.escape(plain[int(match[2])])}{match[3]}"
 
     with zipfile.ZipFile(target) as given:
         names = given.namelist()

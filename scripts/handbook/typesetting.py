@@ -40,23 +40,29 @@ def typeset(formulas: Iterable[Formula]) -> tuple[dict[Formula, str], dict[Formu
 
     Raises RuntimeError where Node itself fails, with what it printed.
     """
-    return _typeset(formulas, "formula", "chtml")
+    return _typeset(formulas, "chtml", 0)
 
 
-def draw(formulas: Iterable[Formula]) -> tuple[dict[Formula, str], dict[Formula, str]]:
-    """As `typeset`, but SVG for print: an `<svg>` for each part of a formula between two line breaks."""
-    return _typeset(formulas, "drawing", "svg")
+def draw(formulas: Iterable[Formula], width: int) -> tuple[dict[Formula, str], dict[Formula, str]]:
+    """As `typeset`, but SVG: an `<svg>` for each part of a formula in the text between two possible line breaks.
+
+    A displayed formula that is wider than `width` ex is broken into lines.
+    """
+    return _typeset(formulas, "svg", width)
 
 
-def _typeset(formulas: Iterable[Formula], table: str, output: str) -> tuple[dict[Formula, str], dict[Formula, str]]:
+def _typeset(formulas: Iterable[Formula], output: str, width: int) -> tuple[dict[Formula, str], dict[Formula, str]]:
+    table = f"{output}_{width}"
     wanted = list(dict.fromkeys(formulas))
     with closing(_open()) as store, store:
         row = f"SELECT html FROM {table} WHERE tex = ? AND display = ?"
+        columns = "tex TEXT, display INTEGER, html TEXT, PRIMARY KEY (tex, display)"
+        store.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
         done = {f: found[0] for f in wanted if (found := store.execute(row, f).fetchone())}
         missing = [f for f in wanted if f not in done]
         if not missing:
             return done, {}
-        request = json.dumps({"macros": MACROS, "output": output, "formulas": missing})
+        request = json.dumps({"macros": MACROS, "output": output, "width": width, "formulas": missing})
         run = node([str(SCRIPT)], return_completed_process=True, input=request, capture_output=True, encoding="utf-8")
         if run.returncode:
             raise RuntimeError(f"{SCRIPT} failed: {run.stderr.strip()}")
@@ -76,10 +82,6 @@ def _open() -> sqlite3.Connection:
         version.update(file.read_bytes())
     CACHE.mkdir(parents=True, exist_ok=True)
     store = sqlite3.connect(CACHE / f"{version.hexdigest()[:16]}.sqlite3", timeout=60)
-    for table in ("formula", "drawing"):
-        store.execute(
-            f"CREATE TABLE IF NOT EXISTS {table} (tex TEXT, display INTEGER, html TEXT, PRIMARY KEY (tex, display))"
-        )
     store.execute("CREATE TABLE IF NOT EXISTS style (selector TEXT PRIMARY KEY, rule TEXT)")
     return store
 
