@@ -18,8 +18,16 @@ import time
 from pathlib import Path
 
 from handbook import book, chapters, content, edition, mathematics, printing
+from handbook.problems import HandbookError
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def processor() -> float:
+    """Seconds that this process and the ended ones that it started have used of a processor."""
+    return sum(
+        u.ru_utime + u.ru_stime for u in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def main() -> int:
@@ -31,6 +39,15 @@ def main() -> int:
     if unknown := set(kinds) - set(edition.KINDS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(edition.KINDS)}")
 
+    try:
+        return make(kinds, arguments.copies)
+    except (HandbookError, RuntimeError) as error:  # a link that leads nowhere; what pandoc or Typst refuses
+        print(error, file=sys.stderr)
+        return 1
+
+
+def make(kinds: list[str], copies: int) -> int:
+    """Makes the books and tells each stage; returns the command's exit code."""
     start = time.monotonic()
 
     def say(line: str) -> None:
@@ -44,19 +61,20 @@ def main() -> int:
     whole = book.build(ROOT, say)
     this = edition.of(ROOT)
     folder = edition.folder(ROOT)
-    if arguments.copies > 1:
-        whole = book.copies(whole, arguments.copies)
+    if copies > 1:
+        whole = book.copies(whole, copies)
         folder = Path(tempfile.mkdtemp(prefix="book-"))
     for kind in kinds:
         target = folder / edition.name(whole.title, kind)
-        begun = time.monotonic()
-        make = printing.pdf if kind == "pdf" else printing.epub
-        pages = make(whole, target, ROOT / "build/book", this, say)
+        begun, used = time.monotonic(), processor()
+        write = printing.pdf if kind == "pdf" else printing.epub
+        pages = write(whole, target, ROOT / "build/book", this, say)
         edition.stamp(target, this)
         memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         size, seconds = target.stat().st_size / 1e6, time.monotonic() - begun
-        say(f"{target.name}: {pages:,} pages, {size:.1f} MB; {seconds:.0f} s, {memory / 1e6:.2f} GB of memory")
-    if arguments.copies > 1:
+        work = f"{seconds:.0f} s, {processor() - used:.0f} s of a processor, {memory / 1e6:.2f} GB of memory"
+        say(f"{target.name}: {pages:,} pages, {size:.1f} MB; {work}")
+    if copies > 1:
         shutil.rmtree(folder)
     else:
         edition.publish(ROOT)

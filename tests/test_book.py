@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
 import zipfile
 from collections import Counter
 from dataclasses import dataclass
@@ -107,6 +109,12 @@ def test_hard_constructs_are_drawn_and_letters_are_where_outlines_are():
         assert [(d.width, d.height, d.depth) for d in letters] == [(d.width, d.height, d.depth) for d in outlines]
         assert all("<use" not in d.svg and d.width > 0 for d in [*letters, *outlines])
     assert sum(map(len, fonts.values())) > 200
+
+
+def test_the_book_knows_the_sites_macros(monkeypatch):
+    assert typesetting.draw([(r"\R", False)], 84)[1]
+    monkeypatch.setattr(typesetting, "MACROS", {"R": r"\mathbb{R}"})
+    assert "NCM-DS-211D" in typesetting.draw([(r"\R", False)], 84)[0][r"\R", False]
 
 
 def tiny_book(tiny: Path, text: str) -> Path:
@@ -210,6 +218,27 @@ def test_punctuation_stays_with_its_formula_in_the_epub(tiny):
     (place,) = [p for p in page.iter("{*}p") if (p.text or "").startswith("Punctuated")]
     assert "".join("".join(place.itertext()).split()) == "Punctuated(,[])."
     assert {"".join(e.itertext()) for e in having(place, "nobr")} >= {"(,"}
+
+
+def test_the_command_names_file_line_and_formula(tiny):
+    tiny_book(tiny, r"as $\nosuch$ says")
+    shutil.copy(ROOT / "scripts/book.py", tiny / "scripts/book.py")
+    run = subprocess.run([sys.executable, "scripts/book.py"], cwd=tiny, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert re.search(r"docs/cuda/memory\.md:\d+: MathJax cannot read \$\\nosuch\$", run.stderr), run.stderr
+    assert not (tiny / "build").exists()
+
+
+def test_the_command_makes_both_and_copies_them_into_the_site(tiny):
+    tiny_book(tiny, "nothing")
+    shutil.copy(ROOT / "scripts/book.py", tiny / "scripts/book.py")
+    (tiny / "site").mkdir()
+    run = subprocess.run([sys.executable, "scripts/book.py"], cwd=tiny, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert {file.name for file in (tiny / "site/download").iterdir()} == {"tiny.pdf", "tiny.epub"}
+    assert [d["kind"] for d in edition.downloads(tiny)] == ["PDF", "EPUB"]
+    for kind in edition.KINDS:
+        assert re.search(rf"tiny\.{kind}: \d+ pages, \d+\.\d MB; \d+ s, \d+ s of a processor, \d", run.stdout)
 
 
 # ---- the finished books against the built site -------------------------------------------------

@@ -198,7 +198,7 @@ def _typst(node: Node) -> list[Node] | None:
         case "computed":
             return list(content)
     if inline and identifier:
-        return [_raw(f"#metadata(none)<{identifier}>;")]
+        return [_raw(f"#[#metadata(none)<{identifier}>]")]
     return None
 
 
