@@ -5,16 +5,22 @@ RUN := $(VENV)/bin/python
 export NO_MKDOCS_2_WARNING = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build test check notebooks notebooks-check ids benchmark lighthouse pictures engines clean
+.PHONY: help serve build book pdf epub test check notebooks notebooks-check ids benchmark lighthouse pictures engines clean
 
 help: ## list these commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -E '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 serve: $(VENV)/.site ## build the site and serve it on http://127.0.0.1:8000 with live reload
 	$(RUN) -m mkdocs serve --strict --dev-addr 127.0.0.1:8000
 
 build: $(VENV)/.site ## build the site into site/, strictly
 	$(RUN) -m mkdocs build --strict
+
+book: $(VENV)/.book ## the whole handbook as PDF and EPUB, into site/download/; the next build links them
+	$(RUN) scripts/book.py
+
+pdf epub: $(VENV)/.book ## one of the two
+	$(RUN) scripts/book.py $@
 
 check: $(VENV)/.site ## check all content: claims, numbers, notebooks, links, ids; no build, no execution
 	$(RUN) scripts/check.py
@@ -28,10 +34,11 @@ notebooks-check: $(VENV)/.notebooks ## execute all notebooks afresh and compare;
 ids: $(VENV)/.site ## append the ids of new questions to docs/published-ids.txt
 	$(RUN) scripts/ids.py
 
-test: $(VENV)/.tests $(VENV)/.notebooks ## everything that CI runs: content, notebooks, the built site in Chromium
+test: $(VENV)/.tests $(VENV)/.notebooks $(VENV)/.book ## everything that CI runs: content, notebooks, the book, the built site in Chromium
 	$(RUN) scripts/chromium.py
 	$(RUN) scripts/check.py
 	$(RUN) scripts/execute.py --check
+	$(RUN) scripts/book.py
 	$(RUN) -m mkdocs build --strict
 	$(RUN) -m pytest
 
@@ -68,6 +75,11 @@ $(VENV)/.notebooks: notebooks/requirements.txt $(VENV)/.site
 	@# First by itself: with this build present, no other package asks for one with CUDA libraries.
 	$(RUN) -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' notebooks/requirements.txt)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r notebooks/requirements.txt
+	@touch $@
+
+$(VENV)/.book: scripts/press/requirements.txt scripts/press/fonts.txt $(VENV)/.site
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r scripts/press/requirements.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/press/fonts.txt
 	@touch $@
 
 $(VENV)/.tests: tests/requirements.txt tests/node/package-lock.json $(VENV)/.site

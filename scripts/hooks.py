@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from handbook import chapters, content, mathematics, notebooks, offline, pages, questions, rendering, search
+from handbook import chapters, content, edition, mathematics, notebooks, offline, pages, questions, rendering, search
 from jinja2 import Environment, FileSystemBytecodeCache
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -40,8 +40,12 @@ def on_pre_build(config: MkDocsConfig) -> None:
     _book.update({c.name: c for c in chapters.read_all(ROOT)})
     _citing.clear()
     _citing.update(pages.citing(list(_book.values())))
-    config.extra["handbook"] = {**questions.statistics(list(_book.values())), "proof": pages.home_proof(ROOT)}
-    config.extra["handbook"]["published"] = not _serving
+    config.extra["handbook"] = {
+        **questions.statistics(list(_book.values())),
+        "proof": pages.home_proof(ROOT),
+        "published": not _serving,
+        "downloads": edition.downloads(ROOT),
+    }
     _units.clear()
     global _vocabulary
     _vocabulary = search.read_vocabulary(ROOT, {q.id for c in _book.values() for q in c.questions})
@@ -130,9 +134,10 @@ def on_page_context(context: TemplateContext, page: Page, config: MkDocsConfig, 
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Complete the style sheet of the formulas with the glyphs that this build shows; write the search index."""
+    """Complete the formulas' style sheet with the glyphs shown; add the search index and the finished books."""
     site = Path(config.site_dir)
     mathematics.write_assets(site)
     search.write(site, [unit for units in _units.values() for unit in units], _vocabulary.synonyms)
+    edition.publish(ROOT, site)
     if not _serving:
         offline.finish(site)

@@ -1,8 +1,9 @@
 // Typesets formulas with the vendored MathJax: one JSON request on standard input, one JSON answer on
 // standard output. scripts/handbook/mathematics.py is its only caller.
 //
-// request  {"macros": {"name": "TeX"}, "formulas": [[tex, display], …]}
+// request  {"macros": {"name": "TeX"}, "output": "chtml" or "svg", "width": of a line in ex, "formulas": [[tex, display], …]}
 // answer   {"formulas": [{"html": "…"} or {"error": "…"}, …], "styles": {selector: rule}}
+// for svg  {"formulas": [{"html": "…"} …]}: one <svg> for each part between two possible line breaks
 
 import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
@@ -12,11 +13,11 @@ const EXTENSIONS = ['boldsymbol', 'cancel', 'mathtools'];
 // Read only by MathJax's menu, explorer and measuring, which are not shipped: three quarters of a page.
 const NOISE = /^(data-.*|id|noic|overflow|texclass|unselectable|variant|xmlns)$/;
 
-const {macros, formulas} = JSON.parse(readFileSync(0, 'utf8'));
+const {macros, formulas, output: kind, width} = JSON.parse(readFileSync(0, 'utf8'));
 const newcm = fileURLToPath(new URL('../vendor/mathjax/newcm', import.meta.url));
-const {startup: {adaptor, output}, tex2chtmlPromise, chtmlStylesheet} = await init({
+const {startup: {adaptor, output}, tex2chtmlPromise, tex2svgPromise, chtmlStylesheet} = await init({
   loader: {
-    load: ['input/tex', 'output/chtml', 'a11y/assistive-mml', ...EXTENSIONS.map((name) => `[tex]/${name}`)],
+    load: ['input/tex', `output/${kind}`, ...(kind === 'svg' ? [] : ['a11y/assistive-mml']), ...EXTENSIONS.map((name) => `[tex]/${name}`)],
     paths: {'mathjax-newcm': newcm},
   },
   tex: {
@@ -26,17 +27,42 @@ const {startup: {adaptor, output}, tex2chtmlPromise, chtmlStylesheet} = await in
     formatError: (_, error) => { throw error; },
   },
   chtml: {dynamicPrefix: `${newcm}/chtml/dynamic`},
+  svg: {dynamicPrefix: `${newcm}/svg/dynamic`, fontCache: 'local', displayOverflow: 'linebreak'}, // a glyph's id names its font and character
 });
 
 function clean(node) {
   for (const {name, value} of adaptor.allAttributes(node)) {
-    if (NOISE.test(name) || (name === 'style' && value.includes('NaN'))) adaptor.removeAttribute(node, name);
+    const named = name === 'id' && value.startsWith('MJX-'); // a glyph that a drawing uses
+    if ((NOISE.test(name) && !named) || (name === 'style' && value.includes('NaN'))) adaptor.removeAttribute(node, name);
   }
   adaptor.childNodes(node).filter((child) => child.attributes).forEach(clean);
 }
 
+// What MathJax's style sheet says of lines, for readers that apply no style sheet to a drawing.
+function draw(node) {
+  const kind = adaptor.getAttribute(node, 'class');
+  const names = adaptor.allAttributes(node).map(({name}) => name).join();
+  if (/^(line|rect)$/.test(adaptor.kind(node)) && /data-(line|frame)/.test(names)) {
+    adaptor.setAttribute(node, 'fill', 'none');
+    adaptor.setAttribute(node, 'stroke-width', '70');
+  }
+  if (kind === 'mjx-dashed') adaptor.setAttribute(node, 'stroke-dasharray', '140');
+  if (kind === 'mjx-dotted') adaptor.setAttribute(node, 'stroke-dasharray', '0,140');
+  if (kind === 'mjx-dotted') adaptor.setAttribute(node, 'stroke-linecap', 'round');
+  // These hold a numbered formula and its number; their boxes are one unit wide.
+  if (/data-(table|labels)/.test(names)) adaptor.setAttribute(node, 'style', 'overflow: visible');
+  if (kind) adaptor.removeAttribute(node, 'class');
+  adaptor.childNodes(node).filter((child) => child.attributes).forEach(draw);
+}
+
 async function typeset([tex, display]) {
   try {
+    if (kind === 'svg') {
+      const node = await tex2svgPromise(tex, {display, em: 16, ex: 8, containerWidth: 8 * width});
+      draw(node);
+      clean(node);
+      return {html: adaptor.innerHTML(node).replace(/\bMJX-\d+-/g, 'MJX-')}; // the number counts formulas
+    }
     const node = await tex2chtmlPromise(tex, {display});
     clean(node);
     // Search reads the MathML; the same letters a second time would only be noise.
@@ -49,11 +75,11 @@ async function typeset([tex, display]) {
 }
 
 // The rules of every kind of element, so that the general part of the style sheet is always the same.
-for (const kind of output.factory.getKinds()) output.wrapperUsage.add(kind);
+if (kind === 'chtml') for (const kind of output.factory.getKinds()) output.wrapperUsage.add(kind);
 
 const results = [];
 for (const formula of formulas) results.push(await typeset(formula));
 
-const rules = adaptor.cssText(chtmlStylesheet()).split(/\n\n+/).filter((rule) => rule.trim());
+const rules = kind === 'svg' ? [] : adaptor.cssText(chtmlStylesheet()).split(/\n\n+/).filter((rule) => rule.trim());
 const styles = Object.fromEntries(rules.map((rule) => [rule.slice(0, rule.indexOf('{')).trim(), rule.trim()]));
 process.stdout.write(JSON.stringify({formulas: results, styles}));

@@ -40,14 +40,29 @@ def typeset(formulas: Iterable[Formula]) -> tuple[dict[Formula, str], dict[Formu
 
     Raises RuntimeError where Node itself fails, with what it printed.
     """
+    return _typeset(formulas, "chtml", 0)
+
+
+def draw(formulas: Iterable[Formula], width: int) -> tuple[dict[Formula, str], dict[Formula, str]]:
+    """As `typeset`, but SVG: an `<svg>` for each part of a formula in the text between two possible line breaks.
+
+    A displayed formula that is wider than `width` ex is broken into lines.
+    """
+    return _typeset(formulas, "svg", width)
+
+
+def _typeset(formulas: Iterable[Formula], output: str, width: int) -> tuple[dict[Formula, str], dict[Formula, str]]:
+    table = f"{output}_{width}"
     wanted = list(dict.fromkeys(formulas))
     with closing(_open()) as store, store:
-        row = "SELECT html FROM formula WHERE tex = ? AND display = ?"
+        row = f"SELECT html FROM {table} WHERE tex = ? AND display = ?"
+        columns = "tex TEXT, display INTEGER, html TEXT, PRIMARY KEY (tex, display)"
+        store.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
         done = {f: found[0] for f in wanted if (found := store.execute(row, f).fetchone())}
         missing = [f for f in wanted if f not in done]
         if not missing:
             return done, {}
-        request = json.dumps({"macros": MACROS, "formulas": missing})
+        request = json.dumps({"macros": MACROS, "output": output, "width": width, "formulas": missing})
         run = node([str(SCRIPT)], return_completed_process=True, input=request, capture_output=True, encoding="utf-8")
         if run.returncode:
             raise RuntimeError(f"{SCRIPT} failed: {run.stderr.strip()}")
@@ -55,7 +70,7 @@ def typeset(formulas: Iterable[Formula]) -> tuple[dict[Formula, str], dict[Formu
         results = list(zip(missing, answer["formulas"], strict=True))
         done |= {f: result["html"] for f, result in results if "html" in result}
         rows = [(*f, done[f]) for f in missing if f in done]
-        store.executemany("INSERT OR REPLACE INTO formula VALUES (?, ?, ?)", rows)
+        store.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", rows)
         store.executemany("INSERT OR IGNORE INTO style VALUES (?, ?)", answer["styles"].items())
         return done, {f: result["error"] for f, result in results if "error" in result}
 
@@ -67,9 +82,6 @@ def _open() -> sqlite3.Connection:
         version.update(file.read_bytes())
     CACHE.mkdir(parents=True, exist_ok=True)
     store = sqlite3.connect(CACHE / f"{version.hexdigest()[:16]}.sqlite3", timeout=60)
-    store.execute(
-        "CREATE TABLE IF NOT EXISTS formula (tex TEXT, display INTEGER, html TEXT, PRIMARY KEY (tex, display))"
-    )
     store.execute("CREATE TABLE IF NOT EXISTS style (selector TEXT PRIMARY KEY, rule TEXT)")
     return store
 

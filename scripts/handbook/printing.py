@@ -1,0 +1,612 @@
+"""Two books from one tree (`book`): a PDF, set by Typst, and an EPUB, written by pandoc.
+
+Both replace the tree's own elements (formula, claim, note, figure, box…) by raw Typst or HTML and leave
+paragraphs, lists, tables and code to pandoc's writers. Look and layout: scripts/press/.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import unicodedata
+import zipfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+
+import pikepdf
+import typst
+from fontTools import ttLib
+from fontTools.pens.boundsPen import ControlBoundsPen
+
+from . import book as tree
+from . import typesetting
+from .book import Book, Node, element
+from .edition import Edition
+from .figures import INK, inline_svg
+
+PRESS = Path(__file__).resolve().parents[1] / "press"
+PRINT_INK = "#333333"  # of figures on paper
+PAGE_WIDTH, PHONE_WIDTH = 84, 44  # ex; of the printed page's column, and of a phone's screen at common sizes of text
+FONTS = ("rinoh_typeface_dejavusans", "pylopdf_fonts_zh_cn")  # packages that hold fonts
+COLUMNS = 84  # of code on a line
+RIGHTS = "Text CC BY 4.0, code MIT."
+
+
+# ---- formulas --------------------------------------------------------------------------------
+
+_GLYPH = re.compile(r'<use xlink:href="#MJX-([\w-]+)-([0-9A-F]+)"(?: transform="([^"]*)")?></use>')
+_OUTLINE = re.compile(r'<path id="MJX-([\w-]+)-([0-9A-F]+)" d="([^"]*)"></path>')
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A part of a formula between two possible line breaks; sizes in ex, of which 0.442 make an em."""
+
+    svg: str
+    width: float
+    height: float
+    depth: float  # below the line
+
+
+def drawings(markup: str, fonts: dict[str, set[str]] | None = None, line: float = PAGE_WIDTH) -> list[Drawing]:
+    """A formula's drawings from `typesetting.draw`, each whole by itself; a numbered one fills a `line`, in ex.
+
+    Glyphs become outlines. Where `fonts` is given they become letters of MathJax's fonts, noted in it: small,
+    and found by a search. Accents stay outlines: as letters they would be moved onto others.
+    """
+    outlines = {(font, code): d for font, code, d in _OUTLINE.findall(markup)}
+
+    def glyph(match: re.Match[str]) -> str:
+        variant, code, moved = match.groups()
+        outline = outlines[variant, code]
+        font = None if fonts is None else font_of(variant, chr(int(code, 16)), outline)
+        if font is None:
+            moved = f' transform="{moved}"' if moved else ""
+            return f'<path d="{outline}"{moved}/>'
+        fonts.setdefault(font, set()).add(chr(int(code, 16)))
+        moved = f"{moved} " if moved else ""
+        letter = html.escape(chr(int(code, 16)))
+        return f'<text font-family="{font}" font-size="1000" transform="{moved}scale(1,-1)">{letter}</text>'
+
+    done = []
+    markup = re.sub(r"<defs>.*?</defs>", "", markup, flags=re.S)
+    for svg in re.split(r"<mjx-break[^>]*>.*?</mjx-break>", _GLYPH.sub(glyph, markup)):
+        opening = re.match(r"<svg[^>]*>", svg)[0]
+        below = re.search(r"vertical-align: (-?[\d.]+)", opening)
+        height = float(re.search(r'height="([\d.]+)ex"', opening)[1])
+        width = re.search(r'width="([\d.]+)ex"', opening)
+        if width is None:  # a numbered formula fills its line
+            box = f'width="{line}ex" viewBox="0 0 {line * 8:g} {height * 8:g}"'
+            svg = svg.replace('width="100%"', box, 1)
+        svg = svg.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "", 1)
+        svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+        wide, deep = float(width[1]) if width else float(line), -float(below[1]) if below else 0.0
+        done.append(Drawing(svg, wide, height, deep))
+    return done
+
+
+def _drawn(book: Book, width: int) -> dict[typesetting.Formula, str]:
+    drawn, refused = typesetting.draw(book.formulas, width)
+    if refused:  # `mathematics.prepare` tells them with file and line
+        raise RuntimeError("\n".join(f"MathJax cannot draw ${f[0]}$: {cause}" for f, cause in refused.items()))
+    return drawn
+
+
+@lru_cache
+def _font(name: str) -> ttLib.TTFont | None:
+    file = typesetting.VENDOR / f"newcm/chtml/woff2/{name}.woff2"
+    return ttLib.TTFont(file, recalcTimestamp=False) if file.is_file() else None
+
+
+@lru_cache(maxsize=4096)
+def font_of(variant: str, character: str, outline: str) -> str | None:
+    """The font of MathJax in which `character` has just this outline; None where none has.
+
+    A letter of "NCM-I" stands in that font or, where it has a code point of its own, in the upright one.
+    """
+    if unicodedata.category(character)[0] in "MZC":
+        return None
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+", outline)]
+    if not numbers or re.search("[^MLCQZ\\d. -]", outline):
+        return None
+    box = min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])
+    for name in (f"mjx-{variant.lower()}", "mjx-ncm-n"):
+        font = _font(name)
+        glyph = font and font.getBestCmap().get(ord(character))
+        if not glyph:
+            continue
+        pen = ControlBoundsPen(None)
+        font.getGlyphSet()[glyph].draw(pen)
+        if pen.bounds and all(abs(a - b) <= 2 for a, b in zip(pen.bounds, box, strict=True)):
+            return name
+    return None
+
+
+# ---- PDF -------------------------------------------------------------------------------------
+
+
+def quoted(text: str) -> str:
+    """A Typst string."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _raw(text: str, inline: bool = True) -> Node:
+    return element("RawInline" if inline else "RawBlock", ["typst", text])
+
+
+def _typst(node: Node) -> list[Node] | None:
+    """The tree's own elements as Typst's functions of scripts/press/book.typ."""
+    if node["t"] not in ("Span", "Div"):
+        return None
+    (identifier, classes, attributes), content = node["c"]
+    at = dict(attributes)
+    inline = node["t"] == "Span"
+
+    def around(before: str, after: str) -> list[Node]:
+        return [_raw(before, inline), *content, _raw(after, inline)]
+
+    match classes[0] if classes else "":
+        case "formula":
+            return [_raw(f"#{'M' if 'display' in classes else 'm'}({at['number']});")]
+        case "claim" | "inside" | "source":
+            return around(f"#{classes[0]}(<{at['to']}>)[", "];")
+        case "outside":
+            bare = re.sub(r"^https?://(www\.)?", "", at["address"]).rstrip("/")
+            shown = "" if tree.text_of(content) in (at["address"], bare) else f" (#shown-address({quoted(bare)}))"
+            return around(f"#outside({quoted(at['address'])})[", f"]{shown};" if not shown else f"]{shown}")
+        case "noteref":
+            return [_raw(f"#noteref(<{at['to']}>, {quoted(at['number'])});")]
+        case "level":
+            return around("#strong[", "];")
+        case "answer" | "meta" | "notes" | "output" | "cut" | "cited":
+            return around(f"#{classes[0]}[\n", "\n]")
+        case "note":
+            return around(f"#note([#metadata(none)<{identifier}>], {at['number']})[\n", "\n]")
+        case "cell":
+            place = f"[#metadata(none)<{identifier}>]" if identifier else "none"
+            return around(f"#cell({quoted(at['label'])}, {place})[\n", "\n]")
+        case "box":
+            title, *body = content
+            return [
+                _raw(f"#box-of({quoted(classes[1])})[\n", False),
+                *title["c"][1],
+                _raw("\n][\n", False),
+                *body,
+                _raw("\n]", False),
+            ]
+        case "evidence":
+            shown, caption = content[:-1], content[-1]
+            floats = "true" if "floats" in classes else "false"
+            return [
+                _raw(f"#evidence(<{at['to']}>, floats: {floats})[\n", False),
+                *shown,
+                _raw("\n][\n", False),
+                caption,
+                _raw("\n]", False),
+            ]
+        case "drawing":
+            width = at["width"]
+            return [_raw(f"#drawing({quoted(at['name'])}, {quoted(at['alternative'])}, {width})", False)]
+        case "computed":
+            return list(content)
+    if inline and identifier:
+        return [_raw(f"#[#metadata(none)<{identifier}>]")]
+    return None
+
+
+def _wrapped(node: Node) -> list[Node] | None:
+    """Code with its long lines broken, each rest marked; in the appendix without colors, which take half of the time."""
+    if node["t"] != "CodeBlock":
+        return None
+    identity, code = node["c"]
+    lines = [part for line in code.split("\n") for part in broken(line)]
+    text = "\n".join(lines)
+    return [element("CodeBlock", [identity, text]) if identity[1] else _raw(f"#listing({quoted(text)})", False)]
+
+
+def broken(line: str, columns: int = COLUMNS) -> list[str]:
+    """A line of code in parts that fit the page, broken at blanks where there are any.
+
+    >>> broken("    total = first + second", 20)
+    ['    total = first +', '      ↳ second']
+    """
+    indent = min(len(line) - len(line.lstrip()) + 2, columns // 2)
+    parts, rest = [], line
+    while len(rest) > columns:
+        least = indent + 3 if parts else indent
+        at = rest.rfind(" ", least, columns + 1)
+        at = at if at > 0 else columns
+        parts.append(rest[:at].rstrip())
+        rest = f"{' ' * indent}↳ {rest[at:].lstrip()}"
+    return [*parts, rest]
+
+
+# ---- widths of columns -----------------------------------------------------------------------
+
+# In halves of an em, about a digit's width.
+LINE = 85.0  # of a table's text on a line of the page, at the size TABLE
+GAP = 2.1  # that the margins of a column take
+WIDTHS = {**dict.fromkeys("ijlt.,:;'!|()[]", 0.62), **dict.fromkeys("mwMW—", 1.75), " ": 0.67}
+TABLE, SMALLEST = 8.6, 5.4  # pt
+_BREAKS = re.compile(r"(?<=[./_:,(\-])(?=\w)|(?<=[a-z])(?=[A-Z])")
+
+
+def _wide(text: str) -> float:
+    return sum(WIDTHS.get(c, 1.4 if c.isupper() else 0.98) for c in text)
+
+
+def _breakable(word: str) -> str:
+    """A long word, of code for the most part, with places at which a line may end."""
+    return _BREAKS.sub("\u200b", word) if len(word) > 9 else word
+
+
+def _softened(node: Node) -> list[Node] | None:
+    if node["t"] == "Str":
+        return [element("Str", _breakable(node["c"]))]
+    if node["t"] == "Code":
+        return [element("Code", [node["c"][0], _breakable(node["c"][1])])]
+    return None
+
+
+def _unlinked(node: Node) -> list[Node] | None:
+    """Links of a table's head as text: where the head is repeated on a second page, PDF/UA allows no links."""
+    if node["t"] != "Span":
+        return None
+    (_, classes, attributes), content = node["c"]
+    match classes[0] if classes else "":
+        case "noteref":
+            return [element("Superscript", tree.words(dict(attributes)["number"]))]
+        case "claim":
+            return [*content, _raw("#tick;")]
+        case "inside" | "source" | "outside":
+            return content
+    return None
+
+
+def _extent(inlines: list[Node], formulas: list[float], hyphens: bool = False) -> tuple[float, float]:
+    """The width of a cell on one line, and of its longest part without a possible end of a line.
+
+    With `hyphens` a word of letters may end a line after a few of them.
+    """
+    widths = [0.0]
+
+    def text(words: str) -> None:
+        if hyphens:
+            words = re.sub("([a-z]{5})(?=[a-z]{4})", "\\1-\u200b", words)
+        first, *rest = re.split("[ \u200b]", words)
+        widths[-1] += _wide(first)
+        widths.extend(_wide(word) for word in rest)
+
+    def visit(node: Node) -> None:
+        match node["t"]:
+            case "Space" | "SoftBreak" | "LineBreak":
+                widths.append(0.0)
+            case "Str":
+                text(node["c"])
+            case "Code":
+                first, *rest = re.split("[ \u200b]", node["c"][1])
+                widths[-1] += 1.05 * len(first)
+                widths.extend(1.05 * len(word) for word in rest)
+            case "Span" if "formula" in node["c"][0][1]:
+                widths[-1] += 0.9 * formulas[int(dict(node["c"][0][2])["number"])]
+            case "Span" | "Link" | "Quoted":
+                for inner in node["c"][1]:
+                    visit(inner)
+                widths[-1] += 1.0 if "claim" in (node["c"][0][1] if node["t"] == "Span" else ()) else 0.0
+            case _:
+                for inner in node["c"] if isinstance(node.get("c"), list) else ():
+                    if isinstance(inner, dict):
+                        visit(inner)
+
+    for node in inlines:
+        visit(node)
+    return sum(widths) + 0.67 * (len(widths) - 1), max(widths)
+
+
+def fitted(table: Node, formulas: list[float]) -> list[Node]:
+    """A table of which no cell runs over: with widths for its columns, and smaller, where it is wider than a line.
+
+    Each column is as wide as its longest word, and what is left goes to those with the most text. `formulas` are
+    the widths of the book's formulas in ex.
+    """
+    table = tree.walk([table], _softened)[0]
+    table["c"][3] = tree.walk(table["c"][3], _unlinked)
+    _, _, columns, (_, head), bodies, _ = table["c"]
+    rows = [(row, 1.25) for row in head] + [(r, 1.0) for body in bodies for r in [*body[2], *body[3]]]
+    if any(len(cells) != len(columns) for (_, cells), _ in rows):  # cells that span: left to Typst
+        return [table]
+
+    def widest(hyphens: bool) -> tuple[list[float], list[float]]:
+        extents = [[_extent(cell[4], formulas, hyphens) for cell in cells] for (_, cells), _ in rows]
+        bolds = [bold for _, bold in rows]
+        each = [
+            [(b * e[0], b * e[1]) for b, e in zip(bolds, column, strict=True)] for column in zip(*extents, strict=True)
+        ]
+        return [max(1.0, *(e[0] for e in column)) for column in each], [
+            max(1.0, *(e[1] for e in column)) for column in each
+        ]
+
+    natural, least = widest(False)
+    gaps = GAP * len(columns)
+    if sum(natural) + gaps <= LINE:
+        return [table]
+    if sum(least) + gaps > LINE * 1.2:
+        least = widest(True)[1]
+    size = max(SMALLEST, min(TABLE, TABLE * LINE / (sum(least) + gaps)))
+    room = LINE * TABLE / size - gaps
+    spare = max(0.0, room - sum(least))
+    weights = [(n - m) ** 0.7 for n, m in zip(natural, least, strict=True)]
+    widths = [m + spare * w / (sum(weights) or 1) + GAP for m, w in zip(least, weights, strict=True)]
+    sized = [[c[0], element("ColWidth", round(w / sum(widths), 4))] for c, w in zip(columns, widths, strict=True)]
+    table = element("Table", [*table["c"][:2], sized, *table["c"][3:]])
+    if size == TABLE:
+        return [table]
+    return [_raw(f"#sized({size:.2f}pt)[\n", False), table, _raw("\n]", False)]
+
+
+def _print_figure(svg: str) -> str:
+    """A notebook's figure on paper: darker ink, and no more digits than print can show."""
+    svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S).replace(INK, PRINT_INK)
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+
+
+def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[str], None]) -> int:
+    """Writes the PDF (tagged, PDF/UA-1) and returns its number of pages; `work` takes the parts.
+
+    Raises RuntimeError with the formulas that MathJax refuses, and whatever Typst refuses.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    for name in ("formulas", "figures"):
+        (work / name).mkdir(parents=True)
+    drawn = _drawn(book, PAGE_WIDTH)
+    listed, used = [], {}
+    for formula, number in book.formulas.items():
+        parts = []
+        for index, part in enumerate(drawings(drawn[formula], used)):
+            svg = part.svg.replace('font-family="serif"', 'font-family="Noto Serif SC"')  # what MathJax lacks
+            (work / f"formulas/{number}-{index}.svg").write_text(svg, encoding="utf-8")
+            parts.append({"width": part.width, "height": part.height, "depth": part.depth})
+        listed.append({"tex": formula[0], "parts": parts})
+    widths = {}
+    for name, svg in book.figures.items():
+        widths[name] = float(re.search(r'<svg[^>]*\bwidth="([\d.]+)pt"', svg)[1])
+        (work / f"figures/{name}.svg").write_text(_print_figure(svg), encoding="utf-8")
+    say(f"drew {len(listed)} formulas and {len(widths)} figures")
+    data = {
+        "title": book.title,
+        "subtitle": book.subtitle,
+        "address": book.address,
+        "rights": RIGHTS,
+        "version": edition.version,
+        "date": edition.date,
+        "year": edition.when.year,
+        "month": edition.when.month,
+        "day": edition.when.day,
+        "formulas": listed,
+    }
+    (work / "data.json").write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+
+    line = [sum(part["width"] for part in formula["parts"]) for formula in listed]
+
+    def widen(node: Node) -> list[Node] | None:
+        if node["t"] == "Div" and node["c"][0][1] == ["drawing"]:
+            name = dict(node["c"][0][2])["name"]
+            node = element("Div", [["", ["drawing"], [*node["c"][0][2], ("width", str(widths[name]))]], []])
+        return _typst(node)
+
+    def fit(node: Node) -> list[Node] | None:
+        return fitted(node, line) if node["t"] == "Table" else None
+
+    sized = tree.walk(book.blocks, fit)
+    blocks = _with_openings(tree.walk(sized, lambda node: _wrapped(node) or widen(node)))
+    written = tree.pandoc(["-f", "json", "-t", "typst-smart", "--wrap=none"], _document(blocks))
+    (work / "book.typ").write_text((PRESS / "book.typ").read_text(encoding="utf-8") + "\n" + written, encoding="utf-8")
+    say("wrote Typst")
+    (work / "fonts").mkdir()
+    for name in used:
+        font = _font(name)
+        font.flavor = None
+        font.save(work / f"fonts/{name}.otf")
+    fonts = [work / "fonts"] + [Path(find_spec(package).origin).parent for package in FONTS]  # found, not run
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # In a process of its own: what it takes is free again afterwards, and the tree does not come on top.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+        apart.submit(_set, work, [str(f) for f in fonts], int(edition.when.timestamp())).result()
+    say("set the PDF")
+    with pikepdf.open(work / "book.pdf") as made:
+        made.save(target, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
+        return len(made.pages)
+
+
+def _set(work: Path, fonts: list[str], seconds: int) -> None:
+    """Typst: book.typ to book.pdf; raises RuntimeError with what it refuses, and where."""
+    try:
+        typst.compile(
+            str(work / "book.typ"),
+            output=str(work / "book.pdf"),
+            root=str(work),
+            font_paths=fonts,
+            ignore_system_fonts=True,
+            pdf_standards=["ua-1"],
+            timestamp=seconds,
+        )
+    except typst.TypstError as error:
+        raise RuntimeError(f"Typst refuses {work / 'book.typ'}:\n{error.diagnostic or error}") from None
+
+
+def _with_openings(blocks: list[Node]) -> list[Node]:
+    """Marks for the running heads: before a part and a chapter their titles."""
+    done, part = [], ""
+    for block in blocks:
+        if block["t"] == "Header" and block["c"][0] <= 2:
+            title = tree.text_of(block["c"][2])
+            part = title if block["c"][0] == 1 else part
+            page = "false" if block["c"][1][0].startswith("notebooks-") else "true"  # whether it begins one
+            done += [block, _raw(f"#opening({quoted(part)}, {quoted(title)}, {page})", False)]
+        else:
+            done.append(block)
+    return done
+
+
+def _document(blocks: Iterable[Node], meta: dict[str, str] | None = None) -> str:
+    texts = {key: element("MetaString", value) for key, value in (meta or {}).items()}
+    return json.dumps({"pandoc-api-version": tree.API, "meta": texts, "blocks": list(blocks)})
+
+
+# ---- EPUB ------------------------------------------------------------------------------------
+
+
+def _link(classes: str, target: str, inlines: list[Node], identifier: str = "", **more: str) -> Node:
+    attributes = [(key.replace("_", ":"), value) for key, value in more.items()]
+    return element("Link", [[identifier, classes.split(), attributes], inlines, [target, ""]])
+
+
+def _formula_html(formula: typesetting.Formula, markup: str) -> str:
+    """A formula as SVG in the text's color, named by its TeX; one that is long may break between lines.
+
+    Before and behind it stand marks for the punctuation that must stay with it: `_illustrate` fills them.
+    """
+    shown = []
+    for index, part in enumerate(drawings(markup, line=PHONE_WIDTH)):
+        name = f'role="img" aria-label="{html.escape(formula[0])}"' if index == 0 else 'aria-hidden="true"'
+        shown.append(part.svg.replace('role="img" focusable="false"', name, 1))
+    if formula[1]:
+        return f'<span class="math display">\ue002{shown[0]}\ue003</span>'
+    shown[0] = f"\ue002{shown[0]}"
+    shown[-1] += "\ue003"
+    parts = (f'<span class="nobr">{svg}</span>' for svg in shown)
+    return f'<span class="math inline">{" ".join(parts)}</span>'
+
+
+def epub(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[str], None]) -> int:
+    """Writes the EPUB 3 and returns its number of files of text. Formulas are SVG within the text: unlike MathML every reading system shows them, and
+    unlike pictures they take the text's size and color, also at night."""
+    drawn = _drawn(book, PHONE_WIDTH)
+    numbered = [_formula_html(formula, drawn[formula]) for formula in book.formulas]
+
+    def raw(text: str, inline: bool = True) -> Node:
+        return element("RawInline" if inline else "RawBlock", ["html", text])
+
+    def change(node: Node) -> list[Node] | None:
+        if node["t"] not in ("Span", "Div"):
+            return None
+        (identifier, classes, attributes), content = node["c"]
+        at = dict(attributes)
+        match classes[0] if classes else "":
+            case "formula":
+                return [element("Str", f"\ue000{at['number']}\ue001")]
+            case "claim" | "inside" | "source":
+                return [_link(classes[0], f"#{at['to']}", content)]
+            case "outside":
+                return [_link("outside", at["address"], content)]
+            case "noteref":
+                link = _link("noteref", f"#{at['to']}", content, identifier, epub_type="noteref", role="doc-noteref")
+                return [element("Superscript", [link])]
+            case "note":
+                back = _link("back", f"#{at['back']}", [element("Str", f"{at['number']}.")], role="doc-backlink")
+                first, *rest = content
+                first = element("Para", [back, element("Space"), *first["c"]])
+                return [element("Div", [[identifier, classes, []], [first, *rest]])]
+            case "cell":
+                label = [div_("label", [element("Plain", [element("Str", at["label"])])])] if at["label"] else []
+                return [element("Div", [[identifier, ["cell"], []], [*label, *content]])]
+            case "evidence":
+                *shown, caption = content
+                back = _link("claim", f"#{at['to']}", tree.words("Computed here"))
+                words = element("Plain", [*caption["c"], element("Space"), back])
+                parts = [raw("<figure>", False), *shown, raw("<figcaption>", False), words]
+                return [*parts, raw("</figcaption></figure>", False)]
+            case "drawing":
+                svg = inline_svg(book.figures[at["name"]], at["alternative"], f"{at['name']}-{len(numbered)}")
+                size = r'\1width="100%" style="max-width: \2pt"'
+                svg = _referenced(svg)
+                numbered.append(re.sub(r'(<svg [^>]*?)width="([\d.]+)pt" height="[\d.]+pt"', size, svg))
+                return [div_("drawing", [element("Plain", [element("Str", f"\ue000{len(numbered) - 1}\ue001")])])]
+            case "box":
+                mark = "✗" if classes[1] == "warning" else "✚"
+                title = content[0]["c"][1][0]
+                named = element("Plain", [element("Str", mark), element("Space"), *title["c"]])
+                return [element("Div", [["", classes, []], [div_("title", [named]), *content[1:]]])]
+        return None
+
+    div_ = tree.div
+    blocks = tree.walk(book.blocks, change)
+    meta = {
+        "title": book.title,
+        "subtitle": book.subtitle,
+        "author": book.title,
+        "lang": "en-US",
+        "date": f"{edition.when:%Y-%m-%d}",
+        "identifier": book.address,
+        "rights": RIGHTS,
+        "description": book.subtitle,
+        "version": edition.version,
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    options = ["--split-level=3", "--toc", "--toc-depth=3", f"--css={PRESS / 'book.css'}"]
+    arguments = ["-f", "json", "-t", "epub3", "-o", str(target), "--syntax-highlighting=monochrome", *options]
+    tree.pandoc(arguments, _document(blocks, meta), SOURCE_DATE_EPOCH=str(int(edition.when.timestamp())))
+    say("wrote EPUB")
+    plain = [formula[0] for formula in book.formulas]
+    pages = _illustrate(target, numbered, plain, edition.when)
+    say("put formulas and figures into it")
+    return pages
+
+
+def _referenced(svg: str) -> str:
+    """An SVG with no other ids than those that it refers to: Matplotlib gives two pictures in a figure the same."""
+    kept = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    return re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in kept else "", svg)
+
+
+def _illustrate(target: Path, numbered: list[str], plain: list[str], when: datetime) -> int:
+    """Puts the drawings in place of their marks (pandoc would take minutes to read them); counts the files of text.
+
+    Titles and the navigation, which hold no drawings, get a formula's TeX.
+    """
+    mark = re.compile("([(\\[“‘]*)\ue000(\\d+)\ue001([,.;:!?)\\]’”]*)")
+
+    def drawn(match: re.Match[str]) -> str:
+        return numbered[int(match[2])].replace("\ue002", match[1]).replace("\ue003", match[3])
+
+    def spelled(match: re.Match[str]) -> str:
+        return f"{match[1]}{html.escape(plain[int(match[2])])}{match[3]}"
+
+    with zipfile.ZipFile(target) as given:
+        names = given.namelist()
+        texts = {name: given.read(name) for name in names}
+    with_drawings = set()
+    for name in names:
+        if not name.endswith((".xhtml", ".ncx", ".opf")):
+            continue
+        text = texts[name].decode()
+        head, body_tag, body = text.partition("<body")
+        if heading := re.search(r"<h[1-6][^>]*>(.*?)</h[1-6]>", body, re.S):  # pandoc's title is the file's name
+            title = " ".join(re.sub(r"<[^>]+>", "", heading[1]).split())
+            head = re.sub(r"<title>[^<]*</title>", lambda _, title=title: f"<title>{title}</title>", head)
+        head = mark.sub(spelled, head)
+        in_body = spelled if name.endswith("nav.xhtml") else drawn
+        if in_body is drawn and mark.search(body):
+            with_drawings.add(name.removeprefix("EPUB/"))
+        texts[name] = (head + body_tag + mark.sub(in_body, body)).encode()
+    package = "EPUB/content.opf"
+
+    def declare(match: re.Match[str]) -> str:
+        return f'{match[0]} properties="svg"' if match[1] in with_drawings else match[0]
+
+    texts[package] = re.sub(r'<item [^>]*?href="([^"]+)"', declare, texts[package].decode()).encode()
+    with zipfile.ZipFile(target, "w") as made:  # "mimetype" stays first and uncompressed
+        for name in names:
+            entry = zipfile.ZipInfo(name, when.timetuple()[:6])
+            entry.compress_type = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            made.writestr(entry, texts[name], compresslevel=9)
+    return sum(name.startswith("EPUB/text/") for name in names)
