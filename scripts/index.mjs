@@ -27,11 +27,17 @@ const key = (name) => {
   const words = items(name).flatMap((item) => item.words)
   return stem(words.join(""))
 }
-const others = new Map() // key: the other names' keys
-for (const group of synonyms) {
-  const keys = group.map(key)
-  for (const own of keys) others.set(own, [...(others.get(own) ?? []), ...keys.filter((other) => other !== own)])
-}
+const others = new Map() // key: the terms of the other names
+for (const group of synonyms)
+  for (const own of group) {
+    const found = others.get(key(own)) ?? new Set()
+    for (const other of group.filter((name) => name !== own)) {
+      found.add(key(other))
+      // Where NMS stands, non-maximum suppression is meant, each word of it.
+      if (/^[A-Z][A-Za-z]{1,5}$/.test(own)) for (const item of items(other)) for (const term of item.terms) found.add(term)
+    }
+    others.set(key(own), found)
+  }
 
 function terms(text, field) {
   const counts = new Map()
