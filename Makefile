@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 export NO_MKDOCS_2_WARNING = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build test check notebooks notebooks-check ids clean
+.PHONY: help serve build test check notebooks notebooks-check ids search-report clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,9 @@ test: $(VENV)/.tests $(VENV)/.notebooks ## everything that CI runs: content, not
 	$(RUN) scripts/execute.py --check
 	$(RUN) -m mkdocs build --strict
 	$(RUN) -m pytest
+
+search-report: $(VENV)/.tests ## measure the built site's search on tests/queries.yaml; say ARGS=--misses or ARGS="--copies 10"
+	$(RUN) scripts/search_report.py $(ARGS)
 
 clean: ## remove what the commands made: the environment, the site, caches
 	rm -rf $(VENV) site .cache build scripts/*.egg-info

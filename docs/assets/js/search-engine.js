@@ -53,6 +53,7 @@
       if (put === "" && /([bdfgmnprt])\1$/.test(w)) w = w.slice(0, -1) // padding, pad
       break
     }
+    if (w.length > 7) w = w.replace(/iz$/, "") // parallelize, parallel
     if (w.length > 3 && w.endsWith("e")) w = w.slice(0, -1)
     if (w.length > 4) w = w.replace(/our$/, "or") // colour
     return w
