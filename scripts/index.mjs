@@ -39,13 +39,17 @@ for (const group of synonyms)
     others.set(key(own), found)
   }
 
+// Most neighbors are no name: their first four letters tell, without a look at the rest.
+const begins = new Set([...others.keys()].map((name) => name.slice(0, 4)))
+const maybe = (name) => begins.has(name.slice(0, 4))
+
 function terms(text, field) {
   const counts = new Map()
   const add = (term, by = 1) => counts.set(term, (counts.get(term) ?? 0) + by)
   const row = items(text)
   for (const item of row) for (const term of item.terms) add(term)
   const joins = new Map()
-  for (const term of joined(row)) joins.set(term, (joins.get(term) ?? 0) + 1)
+  for (const term of joined(row, 4, maybe)) joins.set(term, (joins.get(term) ?? 0) + 1)
   if (["title", "words", "heads"].includes(field)) for (const term of new Set(joined(row, 2))) if (!counts.has(term)) add(term)
   for (const [term, count] of new Map([...joins, ...counts]))
     for (const other of others.get(term) ?? []) if (!counts.has(other)) add(other, count)
