@@ -196,7 +196,7 @@ def test_names_of_one_thing_lead_to_the_same_answer(page: Page):
     for names in (
         ["BN folding", "batch norm folding", "batch normalization folding", "batchnorm folding"],
         ["AllReduce of SyncBN", "all-reduce of SyncBN", "all reduce of SyncBN", "allreduce of syncbn"],
-        ["NMS in parallel", "non-maximum suppression in parallel"],
+        ["NMS for many classes", "non-maximum suppression for many classes"],
         ["fp8 formats", "FP8 formats", "FP-8 formats"],
         ["ZeRO-3 accumulation", "zero3 accumulation", "ZeRO 3 accumulation"],
         ["wave quantise", "wave quantize", "wave quantization"],
