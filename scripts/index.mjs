@@ -15,7 +15,7 @@ const SATURATION = 4.5
 const RARITY = 0.85 // exponent of the inverse document frequency
 const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
 const PART = 12_000 // characters of a part of the index: what one more word of a query costs
-const MOST = { answer: 200, page: 40, notebook: 40 } // units kept for a term, the best: so no term outgrows its part
+const MOST = { answer: 400, page: 40, notebook: 40 } // units kept for a term, the best: so no term outgrows its part
 const UNITS = 8 // units whose titles and excerpts are fetched together
 
 const { units, synonyms } = JSON.parse(readFileSync(0, "utf-8"))
