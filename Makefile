@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 export NO_MKDOCS_2_WARNING = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build book pdf epub test check notebooks notebooks-check ids benchmark lighthouse pictures engines clean
+.PHONY: help serve build book pdf epub test check notebooks notebooks-check ids search-report benchmark lighthouse pictures engines clean
 
 help: ## list these commands
 	@grep -E '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +41,9 @@ test: $(VENV)/.tests $(VENV)/.notebooks $(VENV)/.book ## everything that CI runs
 	$(RUN) scripts/book.py
 	$(RUN) -m mkdocs build --strict
 	$(RUN) -m pytest
+
+search-report: $(VENV)/.tests ## measure the built site's search on tests/queries.yaml; say ARGS=--misses or ARGS="--copies 10"
+	$(RUN) scripts/search_report.py $(ARGS)
 
 benchmark: $(VENV)/.site ## measure the build, cold, warm and under serve, for this book and for one of ten times the chapters
 	$(RUN) scripts/benchmark.py

@@ -15,7 +15,7 @@ const SATURATION = 4.5
 const RARITY = 0.85 // exponent of the inverse document frequency
 const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
 const PART = 12_000 // characters of a part of the index: what one more word of a query costs
-const MOST = { answer: 200, page: 40, notebook: 40 } // units kept for a term, the best: so no term outgrows its part
+const MOST = { answer: 400, page: 40, notebook: 40 } // units kept for a term, the best: so no term outgrows its part
 const UNITS = 8 // units whose titles and excerpts are fetched together
 
 const { units, synonyms } = JSON.parse(readFileSync(0, "utf-8"))
@@ -27,11 +27,21 @@ const key = (name) => {
   const words = items(name).flatMap((item) => item.words)
   return stem(words.join(""))
 }
-const others = new Map() // key: the other names' keys
-for (const group of synonyms) {
-  const keys = group.map(key)
-  for (const own of keys) others.set(own, [...(others.get(own) ?? []), ...keys.filter((other) => other !== own)])
-}
+const others = new Map() // key: the terms of the other names
+for (const group of synonyms)
+  for (const own of group) {
+    const found = others.get(key(own)) ?? new Set()
+    for (const other of group.filter((name) => name !== own)) {
+      found.add(key(other))
+      // Where NMS stands, non-maximum suppression is meant, each word of it.
+      if (/^[A-Z][A-Za-z]{1,5}$/.test(own)) for (const item of items(other)) for (const term of item.terms) found.add(term)
+    }
+    others.set(key(own), found)
+  }
+
+// Most neighbors are no name: their first four letters tell, without a look at the rest.
+const begins = new Set([...others.keys()].map((name) => name.slice(0, 4)))
+const maybe = (name) => begins.has(name.slice(0, 4))
 
 function terms(text, field) {
   const counts = new Map()
@@ -39,7 +49,7 @@ function terms(text, field) {
   const row = items(text)
   for (const item of row) for (const term of item.terms) add(term)
   const joins = new Map()
-  for (const term of joined(row)) joins.set(term, (joins.get(term) ?? 0) + 1)
+  for (const term of joined(row, 4, maybe)) joins.set(term, (joins.get(term) ?? 0) + 1)
   if (["title", "words", "heads"].includes(field)) for (const term of new Set(joined(row, 2))) if (!counts.has(term)) add(term)
   for (const [term, count] of new Map([...joins, ...counts]))
     for (const other of others.get(term) ?? []) if (!counts.has(other)) add(other, count)

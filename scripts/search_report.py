@@ -19,8 +19,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -150,17 +149,12 @@ def copies(count: int) -> list[search.Unit]:
     ]
 
 
-@contextmanager
-def enlarged(count: int) -> Iterator[Path]:
-    """A folder with one page of the built site and the index of `count` copies of the book."""
-    with tempfile.TemporaryDirectory() as folder:
-        site = Path(folder)
-        shutil.copytree(SITE / "assets", site / "assets")
-        for name in (PAGE, "sitemap.xml", "manifest.webmanifest"):
-            shutil.copy(SITE / name, site / name)
-        synonyms = search.read_vocabulary(ROOT, {u.url.partition("#")[2].split("--")[0] for u in copies(1)}).synonyms
-        search.write(site, copies(count), synonyms)
-        yield site
+def one_page(folder: Path, units: list[search.Unit], synonyms: Sequence[Sequence[str]]) -> None:
+    """Put into a folder one page of the built site, with an index of these units."""
+    shutil.copytree(SITE / "assets", folder / "assets", ignore=shutil.ignore_patterns("*.map"))
+    for name in (PAGE, "sitemap.xml", "manifest.webmanifest"):
+        shutil.copy(SITE / name, folder / name)
+    search.write(folder, units, synonyms)
 
 
 # ---- the report ------------------------------------------------------------------------------
@@ -222,8 +216,11 @@ def main() -> int:
         print("There is no built site. Run `make build`.", file=sys.stderr)
         return 1
     if options.copies > 1:
-        with enlarged(options.copies) as site:
-            report(site, options.misses)
+        book = chapters.read_all(ROOT)
+        synonyms = search.read_vocabulary(ROOT, {q.id for c in book for q in c.questions}).synonyms
+        with tempfile.TemporaryDirectory() as folder:
+            one_page(Path(folder), copies(options.copies), synonyms)
+            report(Path(folder), options.misses)
     else:
         report(SITE, options.misses)
     return 0

@@ -210,7 +210,7 @@ _LETTERS = set(
 def _spoken(tex: str) -> str:
     """TeX as words to be found by: the letters, and text that stands in it."""
     words = _COMMAND.sub(lambda m: f" {'×' if m[1] == 'times' else m[1]} " if m[1] in _LETTERS else " ", tex)
-    return re.sub(r"\s+", " ", re.sub(r"[{}\\&~]", "", words))
+    return re.sub(r"\s+(?=[_^])", "", re.sub(r"\s+", " ", re.sub(r"[{}\\&~]", "", words)))
 
 
 def plain(markdown: str, formula: Callable[[str], str] = _spoken) -> str:

@@ -53,8 +53,10 @@
         if (worker.state === "installed" && workers.controller) ready(worker)
       })
     })
-    // A tab may stay open for days.
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && navigator.onLine && registration.update().catch(() => {}))
+    // The browser looks for a new edition when it likes; a reader is told at once, and in a tab open for days too.
+    const look = () => navigator.onLine && registration.update().catch(() => {})
+    if (workers.controller) look()
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look())
   }, () => {}) // refused, as in some private windows: the book is read online
   const ask = (message) => workers.ready.then((registration) => registration.active.postMessage(message))
   if (first) ask({ type: "read", url: location.href })

@@ -53,6 +53,7 @@
       if (put === "" && /([bdfgmnprt])\1$/.test(w)) w = w.slice(0, -1) // padding, pad
       break
     }
+    if (w.length > 7) w = w.replace(/iz$/, "") // parallelize, parallel
     if (w.length > 3 && w.endsWith("e")) w = w.slice(0, -1)
     if (w.length > 4) w = w.replace(/our$/, "or") // colour
     return w
@@ -64,36 +65,44 @@
   function items(text) {
     const found = []
     for (const [run] of plain(text).matchAll(RUN)) {
-      if (CJK.test(run)) {
-        const letters = [...run]
-        const pairs = letters.slice(1).map((letter, i) => letters[i] + letter)
-        for (const pair of pairs.length ? pairs : letters) found.push({ words: [pair], terms: [pair], cjk: true })
-        continue
-      }
-      const parts = run.split(/(?:::|->|[_.:\-'])/).map((part) => (/^[A-Z\d]{2,}s$/.test(part) ? part.slice(0, -1) : part))
-      if (parts.length > 1 && parts.at(-1) === "s") parts.pop() // Little's
-      if (parts.every((part) => /^\d+$/.test(part))) {
-        if (parts.length === 1 && parts[0].length < 6) found.push({ words: parts, terms: parts })
-        else if (run.includes(":")) found.push({ words: [run], terms: [run] }) // 2:4
-        continue
-      }
-      const words = parts.map((part) => part.toLowerCase())
-      const terms = new Set(words.filter((word) => !STOP.has(word)).map(stem))
-      if (words.length > 1) terms.add(stem(words.join("")))
-      for (const part of parts)
-        for (const [inner] of part.matchAll(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])/g))
-          if (inner.length > 2 && inner.length < part.length && !STOP.has(inner.toLowerCase())) terms.add(stem(inner.toLowerCase()))
-      if (terms.size) found.push({ words: words.filter((word) => !STOP.has(word)), terms: [...terms] })
+      if (!known.has(run)) known.set(run, read(run))
+      found.push(...known.get(run))
     }
     return found
   }
 
-  // Neighbors joined, so that "batch norm", "batch-norm" and "batchnorm" are one: every row of 2 to `most` words.
-  function joined(row, most = 4) {
+  const known = new Map() // the items of a run of letters, read once
+
+  function read(run) {
+    if (CJK.test(run)) {
+      const letters = [...run]
+      const pairs = letters.slice(1).map((letter, i) => letters[i] + letter)
+      return (pairs.length ? pairs : letters).map((pair) => ({ words: [pair], terms: [pair], cjk: true }))
+    }
+    const parts = run.split(/(?:::|->|[_.:\-'])/).map((part) => (/^[A-Z\d]{2,}s$/.test(part) ? part.slice(0, -1) : part))
+    if (parts.length > 1 && parts.at(-1) === "s") parts.pop() // Little's
+    if (parts.every((part) => /^\d+$/.test(part))) {
+      if (parts.length === 1) return parts[0].length < 6 ? [{ words: parts, terms: parts }] : []
+      return run.includes(":") ? [{ words: [run], terms: [run] }] : [] // 2:4, but no decimals
+    }
+    const words = parts.map((part) => part.toLowerCase())
+    const terms = new Set(words.filter((word) => !STOP.has(word)).map(stem))
+    if (words.length > 1) terms.add(stem(words.join("")))
+    for (const part of parts)
+      for (const [inner] of part.matchAll(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])/g))
+        if (inner.length > 2 && inner.length < part.length && !STOP.has(inner.toLowerCase())) terms.add(stem(inner.toLowerCase()))
+    return terms.size ? [{ words: words.filter((word) => !STOP.has(word)), terms: [...terms] }] : []
+  }
+
+  // Neighbors joined, so that "batch norm", "batch-norm" and "batchnorm" are one: every row of 2 to `most` words
+  // that `worth` does not refuse.
+  function joined(row, most = 4, worth = () => true) {
     const words = row.filter((item) => !item.cjk).flatMap((item) => item.words)
     const found = []
-    for (let n = 2; n <= most; n++)
-      for (let i = 0; i + n <= words.length; i++) found.push(stem(words.slice(i, i + n).join("")))
+    for (let i = 0; i < words.length; i++) {
+      let name = words[i]
+      for (let n = 2; n <= most && i + n <= words.length; n++) if (worth((name += words[i + n - 1]))) found.push(stem(name))
+    }
     return found
   }
 
@@ -210,7 +219,7 @@
     if ((typing || !known) && whole.length > 2) {
       for (const [term] of await index.range("terms", whole, 1)) add(term, TUNING.prefix * Math.sqrt(whole.length / term.length))
     }
-    if (!known && found.size <= item.terms.length)
+    if (!known && (!typing || found.size <= item.terms.length))
       for (const word of await index.corrections(whole)) for (const { terms } of items(word)) for (const term of terms) add(term, TUNING.corrected)
     return [...found]
   }

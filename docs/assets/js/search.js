@@ -142,7 +142,10 @@
     start().catch(() => {})
     if (!list.childElementCount) show()
   })
-  toggle.addEventListener("change", () => (isOpen() ? input.focus() : input.blur()))
+  toggle.addEventListener("change", () => {
+    isOpen() ? input.focus() : input.blur()
+    input.setAttribute("aria-expanded", String(isOpen() && list.childElementCount > 0))
+  })
   input.addEventListener("input", show)
   input.form.addEventListener("submit", (event) => event.preventDefault())
   input.form.addEventListener("reset", () => setTimeout(() => (show(), input.focus())))
