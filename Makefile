@@ -34,6 +34,7 @@ test: $(VENV)/.tests $(VENV)/.notebooks ## everything that CI runs: content, not
 	$(RUN) scripts/execute.py --check
 	$(RUN) -m mkdocs build --strict
 	$(RUN) -m pytest
+	$(RUN) scripts/lighthouse.py
 
 benchmark: $(VENV)/.site ## measure the build, cold, warm and under serve, for this book and for one of ten times the chapters
 	$(RUN) scripts/benchmark.py
