@@ -41,6 +41,7 @@ test: $(VENV)/.tests $(VENV)/.notebooks $(VENV)/.book ## everything that CI runs
 	$(RUN) scripts/book.py
 	$(RUN) -m mkdocs build --strict
 	$(RUN) -m pytest
+	$(RUN) scripts/lighthouse.py
 
 search-report: $(VENV)/.tests ## measure the built site's search on tests/queries.yaml; say ARGS=--misses or ARGS="--copies 10"
 	$(RUN) scripts/search_report.py $(ARGS)

@@ -14,6 +14,11 @@ pytest_plugins = ["browsing"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew", action="store_true", help="renew the pictures that test_pictures.py compares with")
+
+
 CHAPTER = """\
 ---
 title: Tiny memory

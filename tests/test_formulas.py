@@ -1,0 +1,119 @@
+"""Formulas on the built pages: nothing shifts, they are spoken, copied as TeX, and scroll in their own box."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browsing import SITE
+from playwright.sync_api import Page, expect
+
+CHAPTER = "cuda/matmul.html"
+SHIFT = """() => new Promise((done) => {
+  let sum = 0
+  new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value })
+    .observe({ type: "layout-shift", buffered: true })
+  setTimeout(() => done(sum), 600)
+})"""
+
+
+def sizes(page: Page) -> list[list[int]]:
+    """The sizes of the first formulas, in whole pixels."""
+    return page.evaluate(
+        "[...document.querySelectorAll('article mjx-container')].slice(0, 40)"
+        ".map((f) => [f.offsetWidth, f.offsetHeight].map(Math.round))"
+    )
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_shifts_while_a_chapter_appears(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(CHAPTER)
+    assert page.evaluate(SHIFT) <= 0.01  # 0.1 is what Google calls good; ours comes from the theme's frame alone
+
+
+def test_formulas_have_their_size_and_fonts_at_once_also_after_instant_navigation(page):
+    page.goto(CHAPTER)
+    page.wait_for_load_state("networkidle")
+    direct = sizes(page)
+    page.goto("cuda/index.html")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("window.same = true")
+    page.locator("article a[href$='matmul.html']").first.click()
+    page.locator("article mjx-container").first.wait_for()
+    expect(page.locator("article h1")).to_contain_text("atri")  # the chapter's own title
+    assert page.evaluate("window.same") is True  # the page was not loaded anew
+    loading = page.evaluate(
+        "[...document.fonts].filter((f) => f.family.startsWith('MJX') && f.status !== 'loaded').length"
+    )
+    assert loading == 0
+    assert sizes(page) == direct
+
+
+def test_without_its_fonts_a_formula_has_the_same_size(browser, address):
+    """So nothing can move when a font comes late: the measures stand in the style sheet."""
+
+    def load(block: bool) -> list[list[int]]:
+        context = browser.new_context(base_url=address, service_workers="block", java_script_enabled=True)
+        page = context.new_page()
+        if block:
+            page.route("**/mathjax.css", lambda route: route.fulfill(body=without_fonts(), content_type="text/css"))
+        page.goto(CHAPTER)
+        page.wait_for_load_state("networkidle")
+        found = sizes(page)
+        context.close()
+        return found
+
+    def without_fonts() -> str:
+        sheet = (SITE / "assets/css/mathjax.css").read_text(encoding="utf-8")
+        # Two measure lines and blanks; they have no glyph that is seen.
+        return re.sub(r"@font-face \{ font-family: MJX-NCM-(?!ZERO)[^}]*\}", "", sheet)
+
+    one, other = load(False), load(True)
+    assert len(one) == len(other) > 10
+    apart = [(a, b) for a, b in zip(one, other, strict=True) if max(abs(x - y) for x, y in zip(a, b, strict=True)) > 1]
+    assert apart == []
+
+
+def test_each_formula_is_spoken_by_its_mathml(page):
+    page.goto(CHAPTER)
+    silent = page.evaluate(
+        """() => [...document.querySelectorAll("article mjx-container")].filter((formula) => {
+          const shown = formula.firstElementChild, spoken = formula.querySelector("mjx-assistive-mml math")
+          return !(shown.getAttribute("aria-hidden") === "true" && spoken && !spoken.closest("[aria-hidden='true']"))
+        }).length"""
+    )
+    assert silent == 0
+
+
+def test_a_formula_is_copied_as_tex(page):
+    page.goto(CHAPTER)
+    copied = page.evaluate(
+        """() => {
+          const formula = document.querySelector("article p mjx-container")
+          const range = document.createRange()
+          range.selectNodeContents(formula.closest("p"))
+          getSelection().removeAllRanges()
+          getSelection().addRange(range)
+          const event = new ClipboardEvent("copy", { clipboardData: new DataTransfer(), bubbles: true, cancelable: true })
+          document.dispatchEvent(event)
+          return [event.clipboardData.getData("text/plain"), formula.dataset.tex]
+        }"""
+    )
+    assert f"${copied[1]}$" in copied[0]
+
+
+def test_a_wide_formula_scrolls_in_its_own_box_and_is_a_stop_of_the_keyboard(page):
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(CHAPTER)
+    page.wait_for_timeout(300)
+    wide = page.evaluate(
+        """() => {
+          const boxes = [...document.querySelectorAll("article mjx-container[display]")]
+          const wide = boxes.filter((box) => box.scrollWidth > box.clientWidth + 1)
+          return [wide.length, wide.every((box) => box.tabIndex === 0 && getComputedStyle(box).overflowX === "auto"), boxes.length]
+        }"""
+    )
+    assert wide[2] > 0
+    assert wide[0] > 0 and wide[1]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
