@@ -109,9 +109,10 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
 
 def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:
     """Spare what the last build already did: compiled templates, and under serve pages that are the same."""
-    compiled = ROOT / ".cache/templates"
+    compiled = ROOT / ".cache/templates-trimmed"
     compiled.mkdir(parents=True, exist_ok=True)
     env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
+    env.trim_blocks = env.lstrip_blocks = True  # else the templates' blank lines are a hundredth of each page
     rendering.reuse_finished(env, config, files)
 
 

@@ -65,8 +65,6 @@ async function typeset([tex, display]) {
     }
     const node = await tex2chtmlPromise(tex, {display});
     clean(node);
-    // Search reads the MathML; the same letters a second time would only be noise.
-    adaptor.setAttribute(adaptor.firstChild(node), 'data-search-exclude', 'true');
     const source = tex.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
     return {html: adaptor.outerHTML(node).replace('<mjx-container', () => `<mjx-container data-tex="${source}"`)};
   } catch (error) {

@@ -28,7 +28,11 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     prefix = re.sub(r"[^a-z0-9]+", "-", name.lower())
     svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
     svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S)
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)  # a hundredth of a point is finer than any screen
+    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+    # Figures weigh on a chapter: a tenth of a point is finer than a screen shows, and most ids are never used.
+    svg = re.sub(r'\b(?:d|x|y|points)="[^"]*"', lambda m: re.sub(r"(\d\.\d)\d\b", r"\1", m[0]), svg)
+    used = set(re.findall(r'#([^")]+)[")]', svg))
+    svg = re.sub(r'\s+id="([^"]+)"', lambda m: m[0] if m[1] in used else "", svg)
     svg = svg.replace(INK, "currentColor")
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", svg)

@@ -219,7 +219,7 @@ def _question_meta(question: chapters.Question, chapter: Chapter, repository: st
     sources = "".join(f' <a class="source" href="{resolve("sources.md")}#{s}">{s}</a>' for s in question.asked)
     asked = f'<span class="asked">asked in{sources}</span>' if sources else ""
     return (
-        '<div class="question-meta" data-search-exclude>'
+        '<div class="question-meta">'
         f'<span class="level level-{question.level}">{question.level}</span>{asked}'
         f'<span class="reviewed">reviewed <time datetime="{question.reviewed}">{question.reviewed}</time></span>'
         f'<a class="edit" href="{repository}/edit/main/{chapter.file}#L{question.line}">edit</a>'
@@ -326,8 +326,7 @@ def _linked(text: lxml_html.HtmlElement, notebook: Notebook, resolve: Resolve) -
 def _input(cell: Cell) -> str:
     label = cell.label
     permalink = f'<a class="nb-label" href="#{label}" title="Permanent link to this cell">{label}</a>' if label else ""
-    # Search finds what a notebook says, not its code.
-    return f'<div class="nb-input" data-search-exclude>{permalink}<div class="highlight"><pre><code>{_code(cell.source)}</code></pre></div></div>'
+    return f'<div class="nb-input">{permalink}<div class="highlight"><pre><code>{_code(cell.source)}</code></pre></div></div>'
 
 
 def _code(source: str) -> str:
@@ -349,4 +348,4 @@ def _outputs(cell: Cell) -> str:
         else:
             text = ansi2html(output.get("text") or data.get("text/plain", ""))
             shown.append(f'<div class="nb-text-output" tabindex="0"><pre>{text}</pre></div>')
-    return f'<div class="nb-output" data-search-exclude>{"".join(shown)}</div>' if shown else ""
+    return f'<div class="nb-output">{"".join(shown)}</div>' if shown else ""
