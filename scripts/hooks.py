@@ -23,6 +23,7 @@ _units: dict[str, list[search.Unit]] = {}  # what search finds, by the page's pa
 _vocabulary = search.Vocabulary()
 _generated: set[str] = set()  # pages that only list what stands elsewhere: found by their titles
 _serving = False
+_rebuilding = False  # under serve, after its first build: search keeps the index of that
 
 
 def on_startup(command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
@@ -138,7 +139,10 @@ def on_post_build(config: MkDocsConfig) -> None:
     """Complete the formulas' style sheet with the glyphs shown; add the search index and the finished books."""
     site = Path(config.site_dir)
     mathematics.write_assets(site)
-    search.write(site, [unit for units in _units.values() for unit in units], _vocabulary.synonyms)
+    global _rebuilding
+    units = [unit for units in _units.values() for unit in units]
+    search.write(site, units, _vocabulary.synonyms, ROOT / search.CACHE, last=_rebuilding)
+    _rebuilding = _serving
     edition.publish(ROOT, site)
     if not _serving:
         offline.finish(site)

@@ -292,9 +292,31 @@ def test_chinese_inside_a_sentence_is_found(browser, built, tmp_path):
 def test_an_index_of_another_book_leaves_no_old_part(tmp_path):
     one = search.Unit("answer", "One?", "", "a.html#a", "", {"title": "apple"})
     two = search.Unit("answer", "Two?", "", "b.html#b", "", {"title": "pear"})
-    search.write(tmp_path, [one], [])
-    search.write(tmp_path, [two], [])
+    search.write(tmp_path, [one], [], tmp_path / "cache")
+    search.write(tmp_path, [two], [], tmp_path / "cache")
     directory = (tmp_path / "search/directory.js").read_text()
     parts = [path.stem for path in (tmp_path / "search").glob("*-*.js")]
     assert parts and all(f'"{name}"' in directory for name in parts)
     shutil.rmtree(tmp_path / "search")
+
+
+def test_an_index_is_made_once_and_kept_under_serve(tmp_path, monkeypatch, caplog):
+    made = []
+    monkeypatch.setattr(
+        search, "_index", lambda request: (made.append(request), f'{{"directory.js": "{len(made)}"}}')[1]
+    )
+
+    def written(title: str, synonyms: list[list[str]], last: bool = False) -> str:
+        unit = search.Unit("answer", title, "", "a.html#a", "", {"title": title})
+        search.write(tmp_path / "site", [unit], synonyms, tmp_path / "cache", last)
+        return (tmp_path / "site/search/directory.js").read_text()
+
+    with caplog.at_level("INFO", "mkdocs.handbook"):
+        assert written("One?", [], last=True) == "1"  # no index is there to keep
+        assert written("One?", []) == written("One?", [], last=True) == "1"
+        assert written("One?", [["bn", "batch norm"]]) == "2"
+        assert caplog.messages == []
+        assert written("Two?", [], last=True) == "2"
+        assert "start serve again" in caplog.text
+    shutil.rmtree(tmp_path / "site/search")  # as MkDocs cleans the site before each build
+    assert written("Two?", []) == "3"

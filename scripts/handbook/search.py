@@ -6,7 +6,9 @@ This module makes the units; scripts/index.mjs cuts their texts into terms with 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,7 +25,11 @@ from .problems import HandbookError, Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts/index.mjs"
+ENGINE = ROOT / "docs/assets/js/search-engine.js"  # which the script loads
 VOCABULARY = "docs/search.yaml"
+CACHE = ".cache/search-index"  # below the project's folder: the key, a hash of what it was made from, and the files
+
+log = logging.getLogger("mkdocs.handbook")
 
 
 @dataclass(frozen=True)
@@ -38,22 +44,44 @@ class Unit:
     fields: dict[str, str] = field(default_factory=dict)  # title, words, heads, chapter, answer, body
 
 
-def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]]) -> None:
-    """Write the index below site/search/. Raises RuntimeError where Node fails, with what it printed."""
+def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]], cache: Path, last: bool = False) -> None:
+    """Write the index below site/search/, made anew only where the file `cache` holds that of other units.
+
+    With `last` the index in `cache` is written whatever it was made from: under serve an edited chapter comes
+    without waiting for it. Raises RuntimeError where Node fails, with what it printed.
+    """
     rank = {"answer": 0, "page": 1, "notebook": 2}
     rows = [asdict(unit) for unit in sorted(units, key=lambda unit: rank[unit.kind])]
     request = json.dumps({"units": rows, "synonyms": synonyms})
+    digest = hashlib.sha256(request.encode())
+    for code in (SCRIPT, ENGINE):
+        digest.update(code.read_bytes())
+    key = digest.hexdigest()
+    known, _, files = cache.read_text(encoding="utf-8").partition("\n") if cache.is_file() else ("", "", "")
+    if known != key and last and files:
+        log.info("Search still finds what was there when serve began; start serve again to index what is new")
+    elif known != key:
+        files = _index(request)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        new = cache.with_suffix(".new")  # a build that is stopped here leaves no half index
+        new.write_text(f"{key}\n{files}", encoding="utf-8")
+        new.replace(cache)
+    folder = site / "search"
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = json.loads(files)
+    for old in folder.glob("*.js"):
+        if old.name not in texts:
+            old.unlink()
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _index(request: str) -> str:
+    """What scripts/index.mjs makes of the units: JSON, the index's files by name."""
     run = node([str(SCRIPT)], return_completed_process=True, input=request, capture_output=True, encoding="utf-8")
     if run.returncode:
         raise RuntimeError(f"{SCRIPT} failed: {run.stderr.strip()}")
-    folder = site / "search"
-    folder.mkdir(parents=True, exist_ok=True)
-    files = json.loads(run.stdout)
-    for old in folder.glob("*.js"):
-        if old.name not in files:
-            old.unlink()
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    return run.stdout
 
 
 @dataclass(frozen=True)
