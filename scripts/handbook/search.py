@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -29,8 +28,6 @@ ENGINE = ROOT / "docs/assets/js/search-engine.js"  # which the script loads
 VOCABULARY = "docs/search.yaml"
 CACHE = ".cache/search-index"  # below the project's folder: the key, a hash of what it was made from, and the files
 
-log = logging.getLogger("mkdocs.handbook")
-
 
 @dataclass(frozen=True)
 class Unit:
@@ -44,11 +41,10 @@ class Unit:
     fields: dict[str, str] = field(default_factory=dict)  # title, words, heads, chapter, answer, body
 
 
-def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]], cache: Path, last: bool = False) -> None:
+def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]], cache: Path) -> None:
     """Write the index below site/search/, made anew only where the file `cache` holds that of other units.
 
-    With `last` the index in `cache` is written whatever it was made from: under serve an edited chapter comes
-    without waiting for it. Raises RuntimeError where Node fails, with what it printed.
+    Raises RuntimeError where Node fails, with what it printed.
     """
     rank = {"answer": 0, "page": 1, "notebook": 2}
     rows = [asdict(unit) for unit in sorted(units, key=lambda unit: rank[unit.kind])]
@@ -58,9 +54,7 @@ def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]], cach
         digest.update(code.read_bytes())
     key = digest.hexdigest()
     known, _, files = cache.read_text(encoding="utf-8").partition("\n") if cache.is_file() else ("", "", "")
-    if known != key and last and files:
-        log.info("Search still finds what was there when serve began; start serve again to index what is new")
-    elif known != key:
+    if known != key:
         files = _index(request)
         cache.parent.mkdir(parents=True, exist_ok=True)
         new = cache.with_suffix(".new")  # a build that is stopped here leaves no half index
@@ -97,7 +91,11 @@ def read_vocabulary(root: Path, known: set[str]) -> Vocabulary:
     path = root / VOCABULARY
     if not path.is_file():
         return Vocabulary()
-    text = path.read_text(encoding="utf-8")
+    return _vocabulary(path.read_text(encoding="utf-8"), frozenset(known))
+
+
+@lru_cache(maxsize=1)  # YAML is slow to read, and under serve it is mostly the same
+def _vocabulary(text: str, known: frozenset[str]) -> Vocabulary:
     try:
         # BaseLoader: ON, NO and 2:4 stay the words that were written.
         tree, value = yaml.compose(text, Loader=chapters.YAML), yaml.load(text, Loader=chapters.YAML)
