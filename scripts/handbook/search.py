@@ -6,6 +6,7 @@ This module makes the units; scripts/index.mjs cuts their texts into terms with 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -23,7 +24,9 @@ from .problems import HandbookError, Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts/index.mjs"
+ENGINE = ROOT / "docs/assets/js/search-engine.js"  # which the script loads
 VOCABULARY = "docs/search.yaml"
+CACHE = ".cache/search-index"  # below the project's folder: the key, a hash of what it was made from, and the files
 
 
 @dataclass(frozen=True)
@@ -38,22 +41,41 @@ class Unit:
     fields: dict[str, str] = field(default_factory=dict)  # title, words, heads, chapter, answer, body
 
 
-def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]]) -> None:
-    """Write the index below site/search/. Raises RuntimeError where Node fails, with what it printed."""
+def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]], cache: Path) -> None:
+    """Write the index below site/search/, made anew only where the file `cache` holds that of other units.
+
+    Raises RuntimeError where Node fails, with what it printed.
+    """
     rank = {"answer": 0, "page": 1, "notebook": 2}
     rows = [asdict(unit) for unit in sorted(units, key=lambda unit: rank[unit.kind])]
     request = json.dumps({"units": rows, "synonyms": synonyms})
+    digest = hashlib.sha256(request.encode())
+    for code in (SCRIPT, ENGINE):
+        digest.update(code.read_bytes())
+    key = digest.hexdigest()
+    known, _, files = cache.read_text(encoding="utf-8").partition("\n") if cache.is_file() else ("", "", "")
+    if known != key:
+        files = _index(request)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        new = cache.with_suffix(".new")  # a build that is stopped here leaves no half index
+        new.write_text(f"{key}\n{files}", encoding="utf-8")
+        new.replace(cache)
+    folder = site / "search"
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = json.loads(files)
+    for old in folder.glob("*.js"):
+        if old.name not in texts:
+            old.unlink()
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _index(request: str) -> str:
+    """What scripts/index.mjs makes of the units: JSON, the index's files by name."""
     run = node([str(SCRIPT)], return_completed_process=True, input=request, capture_output=True, encoding="utf-8")
     if run.returncode:
         raise RuntimeError(f"{SCRIPT} failed: {run.stderr.strip()}")
-    folder = site / "search"
-    folder.mkdir(parents=True, exist_ok=True)
-    files = json.loads(run.stdout)
-    for old in folder.glob("*.js"):
-        if old.name not in files:
-            old.unlink()
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    return run.stdout
 
 
 @dataclass(frozen=True)
@@ -69,7 +91,11 @@ def read_vocabulary(root: Path, known: set[str]) -> Vocabulary:
     path = root / VOCABULARY
     if not path.is_file():
         return Vocabulary()
-    text = path.read_text(encoding="utf-8")
+    return _vocabulary(path.read_text(encoding="utf-8"), frozenset(known))
+
+
+@lru_cache(maxsize=1)  # YAML is slow to read, and under serve it is mostly the same
+def _vocabulary(text: str, known: frozenset[str]) -> Vocabulary:
     try:
         # BaseLoader: ON, NO and 2:4 stay the words that were written.
         tree, value = yaml.compose(text, Loader=chapters.YAML), yaml.load(text, Loader=chapters.YAML)
