@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import shutil
 import subprocess
@@ -26,6 +28,7 @@ from conftest import ROOT
 from handbook import book, chapters, edition, evidence, mathematics, printing, typesetting
 from handbook.problems import HandbookError
 from lxml import etree, html
+from PIL import Image
 from playwright.sync_api import sync_playwright
 from test_mathematics import HARD
 
@@ -139,6 +142,41 @@ def test_the_books_drawings_are_as_large_as_the_sites_formulas():
         if abs(width - 0.442 * drawing.width) > 0.17:
             different[formula] = (width, 0.442 * drawing.width)
     assert different == {}, "widths in em: on the site, in the book"
+
+
+@pytest.mark.parametrize(("package", "width"), [("pylopdf_fonts_zh_cn", 4.0), ("rinoh_typeface_dejavusans", None)])
+def test_chinese_in_the_sites_formulas_has_its_width(package, width, tmp_path):
+    """With a Chinese font on the machine one em a character; without one a box for each, not nothing."""
+    folder = Path(find_spec(package).origin).parent
+    fonts = tmp_path / "fonts.conf"
+    fonts.write_text(f"<fontconfig><dir>{folder}</dir><cachedir>{tmp_path}</cachedir></fontconfig>", encoding="utf-8")
+    formulas = [
+        (r"\text{批量大小}\, B", False),
+        (r"\frac{\text{批量大小}}{2}", True),
+        (r"\sqrt{\text{批量大小}}", True),
+    ]
+    shown, _ = typesetting.typeset(formulas)
+    markup = "".join(f"<p>{shown[formula]}</p>" for formula in formulas)
+    sheet = f"{typesetting.stylesheet(markup)} body{{font-size:100px}} mjx-container{{font-size:100%!important}}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium.find(), args=["--no-sandbox"], env={**os.environ, "FONTCONFIG_FILE": str(fonts)}
+        )
+        page = browser.new_page()
+        page.set_content(f"<!doctype html><meta charset=utf-8><style>{sheet}</style>{markup}")
+        page.evaluate("document.fonts.ready")
+        texts = page.locator("mjx-utext")
+        text_widths = texts.evaluate_all("all => all.map(e => e.getBoundingClientRect().width / 100)")
+        texts.first.evaluate("e => e.scrollIntoView()")
+        box = texts.first.bounding_box() or {"x": 0, "y": 0, "width": 0, "height": 0}
+        picture = page.screenshot(clip={**box, "width": max(1, box["width"])})
+        browser.close()
+    assert min(text_widths[:2]) > 1, text_widths
+    if width:
+        assert text_widths[:2] == pytest.approx([width] * 2, abs=0.01)
+    dark = Image.open(io.BytesIO(picture)).convert("L").point(lambda tone: 255 * (tone < 128))
+    columns = dark.resize((dark.width, 1), Image.Resampling.BOX).tobytes()
+    assert sum(map(bool, columns)) > 0.5 * len(columns), "ink over the whole width"
 
 
 def test_the_book_knows_the_sites_macros(monkeypatch):
