@@ -335,7 +335,7 @@ class Contents:
 
 
 def site_contents(chapter: chapters.Chapter) -> Contents:
-    tree = html.parse(str(SITE / chapter.name.removesuffix(".md") / "index.html")).getroot().find(".//article")
+    tree = html.parse(str(SITE / chapter.name.replace(".md", ".html"))).getroot().find(".//article")
     found = Contents()
     found.questions = [h.get("id") for h in tree.iter("h2") if h.get("id")]
     found.formulas.update(e.get("data-tex") for e in tree.iter("mjx-container"))
@@ -506,7 +506,7 @@ def missing(words: str, text: str, at: int) -> tuple[int, str | None]:
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.name)
 def test_the_pdfs_text_has_each_question_its_answer_and_each_note_in_order(chapter, pdf):
-    tree = html.parse(str(SITE / chapter.name.removesuffix(".md") / "index.html")).getroot().find(".//article")
+    tree = html.parse(str(SITE / chapter.name.replace(".md", ".html"))).getroot().find(".//article")
     text = letters("".join(pdf.text[page] for page in pdf.pages(chapter.title)))
     at, lost = 0, []
     for heading in [h for h in tree.iter("h2") if h.get("id")]:
