@@ -3,8 +3,9 @@
 Usage: python scripts/book.py [pdf] [epub] [--copies N]
 
 Without a name both are made. `mkdocs build` links on the home page what lies in build/download/ and copies it
-into the site. --copies N sets the handbook N times over, into a temporary folder, to see how time, memory and
-size grow.
+into the site. The command fails where a book is over its budget of memory or size.
+
+--copies N sets the handbook N times over, into a temporary folder, to see how time, memory and size grow.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from handbook import book, chapters, content, edition, mathematics, printing
 from handbook.problems import HandbookError
 
 ROOT = Path(__file__).resolve().parent.parent
+BUDGETS = {"memory of the largest process": 3e9, "size": 20e6}  # bytes; seconds depend on the machine: only told
 
 
 def processor() -> float:
@@ -28,6 +30,21 @@ def processor() -> float:
     return sum(
         u.ru_utime + u.ru_stime for u in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     )
+
+
+def peak() -> int:
+    """The most memory in bytes that this process, or the largest of the ended ones that it started, ever held."""
+    return 1024 * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def over_budget(memory: float, size: float) -> list[str]:
+    """What exceeds its budget, in bytes, as lines to print.
+
+    >>> over_budget(3.1e9, 9e6)
+    ['memory of the largest process: 3,100 MB of at most 3,000 MB']
+    """
+    measured = zip(BUDGETS.items(), (memory, size), strict=True)
+    return [f"{what}: {n / 1e6:,.0f} MB of at most {most / 1e6:,.0f} MB" for (what, most), n in measured if n > most]
 
 
 def main() -> int:
@@ -64,22 +81,24 @@ def make(kinds: list[str], copies: int) -> int:
     if copies > 1:
         whole = book.copies(whole, copies)
         folder = Path(tempfile.mkdtemp(prefix="book-"))
+    over: list[str] = []
     for kind in kinds:
         target = folder / edition.name(whole.title, kind)
         begun, used = time.monotonic(), processor()
         write = printing.pdf if kind == "pdf" else printing.epub
         pages = write(whole, target, ROOT / "build/book", this, say)
         edition.stamp(target, this)
-        memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        size, seconds = target.stat().st_size / 1e6, time.monotonic() - begun
-        work = f"{seconds:.0f} s, {processor() - used:.0f} s of a processor, {memory / 1e6:.2f} GB of memory"
-        say(f"{target.name}: {pages:,} pages, {size:.1f} MB; {work}")
+        memory, size, seconds = peak(), target.stat().st_size, time.monotonic() - begun
+        work = f"{seconds:.0f} s, {processor() - used:.0f} s of a processor, {memory / 1e9:.2f} GB of memory"
+        say(f"{target.name}: {pages:,} pages, {size / 1e6:.1f} MB; {work}")
+        over += [f"{target.name} is over its budget, {line}" for line in over_budget(memory, size)]
     if copies > 1:
         shutil.rmtree(folder)
     else:
         edition.publish(ROOT)
     say(f"{len(chapters.read_all(ROOT))} chapters, {this.label}")
-    return 0
+    print("".join(f"{line}\n" for line in over), end="", file=sys.stderr)
+    return 1 if over and copies == 1 else 0
 
 
 if __name__ == "__main__":

