@@ -230,7 +230,7 @@ def _question_meta(question: chapters.Question, chapter: Chapter, repository: st
 
 def report_url(repository: str, chapter: Chapter, question: chapters.Question) -> str:
     """A new issue with the question and the file filled in."""
-    title = quote(f"Error in “{question.title}”")
+    title = quote(f"Error in {question.id}")  # its title would weigh twice on every page
     body = quote(f"Where: {chapter.file}, question {question.id}\nWhat it says:\nWhat is true, and how you know:\n")
     return f"{repository}/issues/new?title={title}&body={body}"
 
