@@ -89,6 +89,14 @@ def write_notebook(path: Path, cells: list[nbformat.NotebookNode]) -> None:
     nbformat.write(node, path)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in the shared browser go last: until it is closed, no other event loop can run in this process.
+
+    Executing a notebook needs a loop of its own, and so does a browser that a test opens for itself.
+    """
+    items.sort(key=lambda item: "browser" in item.fixturenames)
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A whole project with one chapter and one notebook, in a folder of its own."""
