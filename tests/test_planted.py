@@ -233,9 +233,8 @@ def problems_of(planted: Planted, book: list[Chapter], root: Path) -> list[Probl
             path.unlink()
         if path.suffix == ".md":
             changed = chapters.parse(text, file)
-            return content.check_chapter(changed, root) + questions.check(
-                [changed if c.file == file else c for c in book], root
-            )
+            others = [changed if c.file == file else c for c in book]
+            return [*content.check_chapter(changed, root), *questions.check(others, root)]
         found: list[Problem] = []
         if text:
             try:
