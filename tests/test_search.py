@@ -246,8 +246,19 @@ def test_the_box_on_a_phone(page: Page):
     option = page.get_by_role("option").first
     expect(option).to_contain_text("occupancy")
     assert option.bounding_box()["width"] <= 360
+    # Material holds the page still a moment after the box opened: the link must lead to its heading all the same.
+    page.wait_for_selector("body[data-md-scrolllock]")
     option.click()
     expect(page.locator("[id='occupancy-computed']")).to_be_in_viewport()
+    # A result on the same page, from further down.
+    page.locator("label.md-header__button[for=__search]").click()
+    page.locator(".md-search [role=combobox]").fill("independent thread scheduling")
+    page.wait_for_selector("body[data-md-scrolllock]")
+    option = page.locator("[role=option][href*='execution-model.html#']").first
+    target = option.get_attribute("href").partition("#")[2]
+    assert target != "occupancy-computed"
+    option.click()
+    expect(page.locator(f"[id='{target}']")).to_be_in_viewport()
 
 
 def test_what_nobody_wrote_finds_nothing_and_says_so(page: Page):

@@ -137,6 +137,15 @@
   const isOpen = () => toggle.checked
   const set = (wanted) => isOpen() !== wanted && toggle.click()
 
+  // On a phone Material holds the page still below the open box, and frees it 0.1 s after the box is closed: too late
+  // for a link that is followed at once, since a page that is held does not scroll to its #anchor.
+  function release() {
+    const y = -parseInt(document.body.style.top, 10) || 0
+    document.body.removeAttribute("data-md-scrolllock")
+    document.body.style.top = ""
+    window.scrollTo(0, y)
+  }
+
   input.addEventListener("focus", () => {
     set(true)
     start().catch(() => {})
@@ -153,7 +162,9 @@
     const option = event.target.closest("a")
     if (!option) return
     remember(option)
-    if (!event.metaKey && !event.ctrlKey) set(false)
+    if (event.metaKey || event.ctrlKey) return
+    set(false)
+    if (document.body.hasAttribute("data-md-scrolllock")) release()
   })
 
   input.addEventListener("keydown", (event) => {
