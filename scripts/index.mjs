@@ -1,6 +1,6 @@
 // Writes the search index: JSON {units, synonyms} on standard input, JSON {file name: text} on standard output.
 //
-// A unit is {kind, title, where, url, excerpt, fields: {title, words, heads, chapter, answer, body}}; kinds stand in the order
+// A unit is {kind, title, where, url, excerpt, fields: {title, id, words, heads, chapter, answer, body}}; kinds stand in the order
 // answer, page, notebook. handbook/search.py makes the units, docs/assets/js/search-engine.js cuts them into terms.
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
@@ -10,7 +10,7 @@ createRequire(import.meta.url)("../docs/assets/js/search-engine.js")
 const { items, joined, stem, reversed } = globalThis.handbookEngine
 
 // BM25F: each field's weight, and how much a long one is discounted.
-const FIELDS = { title: [8, 0.3], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
+const FIELDS = { title: [8, 0.3], id: [3, 0.6], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
 const SATURATION = 4.5
 const RARITY = 0.85 // exponent of the inverse document frequency
 const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
@@ -50,7 +50,7 @@ function terms(text, field) {
   for (const item of row) for (const term of item.terms) add(term)
   const joins = new Map()
   for (const term of joined(row, 4, maybe)) joins.set(term, (joins.get(term) ?? 0) + 1)
-  if (["title", "words", "heads"].includes(field)) for (const term of new Set(joined(row, 2))) if (!counts.has(term)) add(term)
+  if (["title", "id", "words", "heads"].includes(field)) for (const term of new Set(joined(row, 2))) if (!counts.has(term)) add(term)
   for (const [term, count] of new Map([...joins, ...counts]))
     for (const other of others.get(term) ?? []) if (!counts.has(other)) add(other, count)
   for (const [term, count] of joins) if (others.has(term) && !counts.has(term)) add(term, count)
