@@ -221,7 +221,7 @@
 
   const TUNING = { prefix: 0.75, completed: 0.45, corrected: 0.9, joined: 0.9, parts: 0.2, path: 0.4, named: 1, missing: 0.55 }
 
-  // What a query's word can mean: [[term, weight], ...].
+  // What a query's word can mean: {terms: [[term, weight], ...], mended: [the items that it may be a misspelling of]}.
   async function meanings(index, item, typing) {
     const found = new Map()
     const add = (term, weight) => found.set(term, Math.max(weight, found.get(term) ?? 0))
@@ -238,10 +238,9 @@
       const factor = known ? TUNING.completed : TUNING.prefix // a word that is known is mostly complete
       for (const [term] of item.cjk && known ? [] : await index.range("terms", whole, 2)) add(term, factor * (item.cjk ? 1 : Math.sqrt(whole.length / term.length)))
     }
-    if (item.cjk || named) return [...found]
-    for (const other of await repaired(index, item.words))
-      for (const term of other.terms) if (!known || !item.terms.includes(term)) add(term, TUNING.corrected)
-    return [...found]
+    const mended = item.cjk || named ? [] : await repaired(index, item.words)
+    for (const other of mended) for (const term of other.terms) if (!item.terms.includes(term)) add(term, TUNING.corrected)
+    return { terms: [...found], mended }
   }
 
   // The names of the book that a word or a compound is when one typing error is mended (k-maens: k-means).
@@ -261,9 +260,13 @@
   async function rank(query, index) {
     const row = items(query)
     const typing = /[\p{L}\p{N}]$/u.test(query)
-    const words = await Promise.all(row.map((item, i) => meanings(index, item, typing && i === row.length - 1)))
-    const joins = [...new Set(joined(row))].filter((term) => !row.some((item) => item.terms.includes(term)))
-    const groups = [...words, ...joins.map((term) => [[term, TUNING.joined]])]
+    const meant = await Promise.all(row.map((item, i) => meanings(index, item, typing && i === row.length - 1)))
+    const words = meant.map(({ terms }) => terms)
+    const joins = new Set(joined(row))
+    for (const n of [0, 1, 2]) // flash atention: flashattention
+      if (meant.some(({ mended }) => mended[n])) for (const term of joined(row.map((item, i) => meant[i].mended[n] ?? item))) joins.add(term)
+    const alone = new Set(row.flatMap((item) => item.terms))
+    const groups = [...words, ...[...joins].filter((term) => !alone.has(term)).map((term) => [[term, TUNING.joined]])]
     const { answers, notebooks } = index.directory
     const scores = new Map() // unit: [score, rarity of the words found]
     let total = 0
