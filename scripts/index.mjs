@@ -10,7 +10,7 @@ createRequire(import.meta.url)("../docs/assets/js/search-engine.js")
 const { items, joined, stem, reversed } = globalThis.handbookEngine
 
 // BM25F: each field's weight, and how much a long one is discounted.
-const FIELDS = { title: [8, 0.3], id: [3, 0.6], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
+const FIELDS = { title: [8, 0.3], id: [5, 0.6], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
 const SATURATION = 4.5
 const RARITY = 0.85 // exponent of the inverse document frequency
 const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
@@ -43,6 +43,12 @@ for (const group of synonyms)
 const begins = new Set([...others.keys()].map((name) => name.slice(0, 4)))
 const maybe = (name) => begins.has(name.slice(0, 4))
 
+// Words of a title with one between them: vanishing gradients in "vanishing and exploding gradients".
+function apart(row) {
+  const words = row.filter((item) => !item.cjk).map((item) => item.words.join(""))
+  return words.slice(2).map((word, i) => stem(words[i] + word))
+}
+
 function terms(text, field) {
   const counts = new Map()
   const add = (term, by = 1) => counts.set(term, (counts.get(term) ?? 0) + by)
@@ -51,6 +57,7 @@ function terms(text, field) {
   const joins = new Map()
   for (const term of joined(row, 4, maybe)) joins.set(term, (joins.get(term) ?? 0) + 1)
   if (["title", "id", "words", "heads"].includes(field)) for (const term of new Set(joined(row, 2))) if (!counts.has(term)) add(term)
+  if (field === "title") for (const term of apart(row)) if (!counts.has(term)) add(term, 0.5)
   for (const [term, count] of new Map([...joins, ...counts]))
     for (const other of others.get(term) ?? []) if (!counts.has(other)) add(other, count)
   for (const [term, count] of joins) if (others.has(term) && !counts.has(term)) add(term, count)

@@ -219,7 +219,7 @@
 
   // ---- ranking -------------------------------------------------------------------------------
 
-  const TUNING = { prefix: 0.75, completed: 0.45, corrected: 0.9, joined: 0.9, parts: 0.2, path: 0.4, named: 1, missing: 0.55 }
+  const TUNING = { prefix: 0.75, completed: 0.45, corrected: 0.9, joined: 0.9, parts: 0.2, path: 0.4, named: 1.15, missing: 0.55 }
 
   // What a query's word can mean: {terms: [[term, weight], ...], mended: [the items that it may be a misspelling of]}.
   async function meanings(index, item, typing) {
