@@ -12,6 +12,7 @@ const { items, joined, stem, reversed } = globalThis.handbookEngine
 // BM25F: each field's weight, and how much a long one is discounted.
 const FIELDS = { title: [8, 0.3], id: [5, 0.6], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
 const SATURATION = 4.5
+const SATURATION_RARE = 0 // exponent of the share of the questions that have the word
 const RARITY = 0.85 // exponent of the inverse document frequency
 const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
 const PART = 12_000 // characters of a part of the index: what one more word of a query costs
@@ -81,7 +82,7 @@ prepared.forEach((fields, id) => {
   }
   for (const [term, weight] of weights) {
     if (!postings.has(term)) postings.set(term, [])
-    postings.get(term).push([id, (KINDS[units[id].kind] * weight) / (SATURATION + weight)])
+    postings.get(term).push([id, weight])
   }
 })
 const answers = units.filter((unit) => unit.kind === "answer").length
@@ -90,6 +91,8 @@ const entries = {}
 for (const [term, rows] of [...postings].sort(([a], [b]) => (a < b ? -1 : 1))) {
   const among = rows.filter(([id]) => id < answers).length
   const idf = Math.log(1 + (answers + 0.5) / (among + 0.5))
+  const saturation = SATURATION * ((among + 1) / (answers + 1)) ** SATURATION_RARE
+  for (const row of rows) row[1] = (KINDS[units[row[0]].kind] * row[1]) / (saturation + row[1])
   const kept = Object.entries(MOST).flatMap(([kind, most]) =>
     rows.filter(([id]) => units[id].kind === kind).sort((a, b) => b[1] - a[1]).slice(0, most),
   )

@@ -9,9 +9,9 @@
   // ---- words ---------------------------------------------------------------------------------
 
   const STOP = new Set(
-    ("a about all also an and any are as at be been being but by can could did do does each explain for from get gets getting had " +
+    ("a about all also an and any are as at be been being but by call called calls can could did do does each explain for from get gets getting had " +
     "has have how i if in into is it its itself just let me meaning my need no not of on or our over per please really should so such " +
-    "than that the their them then there these they this those to too under up us use used using very vs versus want was we were " +
+    "than that the their them then there these they this those to too under up us use used using understand understanding very vs versus want was we were " +
     "what when where which while who why will with would you your").split(" "),
   )
   STOP.delete("all") // all-reduce, all-gather
@@ -27,6 +27,7 @@
     text
       .normalize("NFKD")
       .replace(/\p{M}/gu, "")
+      .replace(/\b(?:ca|could|did|do|does|had|has|have|is|are|should|was|were|wo|would)n['’]t\b/gi, " ")
       .replace(/[Α-ω]/g, (letter) => ` ${GREEK[letter.toLowerCase()] ?? ""} `)
       .replace(/(\d) ?(?:[x×]|by) ?(?=\d)/g, "$1x")
 
@@ -45,7 +46,7 @@
       [/u(?:cing|ced|ce)$/, "uc", 3],
       [/e?ment$/, "", 5],
       [/(?:en(?:t|ce|ced|cing|cy)|anc(?:e|ed|ing))$/, "", 5],
-      [/(?<=[st])ion(?:ed|ing|)$/, "", 3],
+      [/(?<=[st])ion(?:al|ed|ing|)$/, "", 3],
       [/ical$/, "ic", 3],
       [/ity$/, "", 4],
       [/(?:ing|ed)$/, "", 3],
@@ -219,9 +220,13 @@
 
   // ---- ranking -------------------------------------------------------------------------------
 
-  const TUNING = { prefix: 0.75, completed: 0.45, corrected: 0.9, joined: 0.9, parts: 0.2, path: 0.4, named: 1.15, missing: 0.55 }
+  const TUNING = { prefix: 0.75, completed: 0.45, corrected: 0.9, joined: 0.9, parts: 0.2, path: 0.4, named: 1.15, context: 0.35, missing: 0.55 }
 
-  // What a query's word can mean: {terms: [[term, weight], ...], mended: [the items that it may be a misspelling of]}.
+  // Words that say of what field a question is, and little of the question, where others stand beside them.
+  const CONTEXT = new Set("cuda keras neural network nvidia python pytorch sklearn tensorflow".split(" "))
+
+  // What a query's word can mean: {groups: [[[term, weight], ...], ...], mended: [the items it may be a misspelling of]}.
+  // It is one group of terms, of which a unit needs one, but a name that the book does not know is one for each part.
   async function meanings(index, item, typing) {
     const found = new Map()
     const add = (term, weight) => found.set(term, Math.max(weight, found.get(term) ?? 0))
@@ -240,7 +245,9 @@
     }
     const mended = item.cjk || named ? [] : await repaired(index, item.words)
     for (const other of mended) for (const term of other.terms) if (!item.terms.includes(term)) add(term, TUNING.corrected)
-    return { terms: [...found], mended }
+    const parts = item.terms.filter((term, i) => has[i + 1])
+    if (named || mended.length || parts.length < 2) return { groups: [[...found]], mended }
+    return { groups: parts.map((term) => [[term, found.get(term)]]), mended }
   }
 
   // The names of the book that a word or a compound is when one typing error is mended (k-maens: k-means).
@@ -258,10 +265,14 @@
 
   // The units that a query is about, best first: [{id, score}], questions and pages before notebooks.
   async function rank(query, index) {
-    const row = items(query)
+    const all = items(query.replace(/\b(?:machine|deep) learning\b/gi, " "))
+    const row = all.length ? all : items(query)
     const typing = /[\p{L}\p{N}]$/u.test(query)
     const meant = await Promise.all(row.map((item, i) => meanings(index, item, typing && i === row.length - 1)))
-    const words = meant.map(({ terms }) => terms)
+    const aside = row.map((item) => item.words.every((word) => CONTEXT.has(word.replace(/s$/, ""))))
+    const factor = (i) => (aside[i] && !aside.every(Boolean) ? TUNING.context : 1)
+    const words = meant.flatMap(({ groups }, i) => groups.map((group) => group.map(([term, weight]) => [term, weight * factor(i)])))
+    const shares = meant.flatMap(({ groups }, i) => groups.map(() => factor(i) / groups.length)) // of the query, in its words
     const joins = new Set(joined(row))
     for (const n of [0, 1, 2]) // flash atention: flashattention
       if (meant.some(({ mended }) => mended[n])) for (const term of joined(row.map((item, i) => meant[i].mended[n] ?? item))) joins.add(term)
@@ -276,7 +287,7 @@
       for (const [postings, weight] of rows)
         for (const [unit, value] of each(postings ?? [])) best.set(unit, Math.max(best.get(unit) ?? 0, weight * value))
       // A unit that lacks a rare word of the query is worse off than one that lacks a common one.
-      const rarity = number < words.length ? Math.log(1 + (answers + 0.5) / (best.size + 0.5)) : 0
+      const rarity = number < words.length ? shares[number] * Math.log(1 + (answers + 0.5) / (best.size + 0.5)) : 0
       if (best.size) total += rarity
       for (const [unit, value] of best) {
         const [score, found] = scores.get(unit) ?? [0, 0]
