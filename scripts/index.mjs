@@ -11,8 +11,8 @@ const { items, joined, stem, reversed } = globalThis.handbookEngine
 
 // BM25F: each field's weight, and how much a long one is discounted.
 const FIELDS = { title: [8, 0.3], id: [5, 0.6], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
-const SATURATION = 4.5
-const SATURATION_RARE = 0 // exponent of the share of the questions that have the word
+const SATURATION = 6
+const SATURATION_RARE = 0.05 // exponent of the share of the questions that have the word
 const RARITY = 0.85 // exponent of the inverse document frequency
 const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
 const PART = 12_000 // characters of a part of the index: what one more word of a query costs

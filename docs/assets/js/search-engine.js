@@ -12,7 +12,7 @@
     ("a about all also an and any are as at be been being but by call called calls can could did do does each explain for from get gets getting had " +
     "has have how i if in into is it its itself just let me meaning my need no not of on or our over per please really should so such " +
     "than that the their them then there these they this those to too under up us use used using understand understanding very vs versus want was we were " +
-    "what when where which while who why will with would you your").split(" "),
+    "what when where which while who why will with work works would you your").split(" "),
   )
   STOP.delete("all") // all-reduce, all-gather
   const GREEK = {
@@ -220,7 +220,7 @@
 
   // ---- ranking -------------------------------------------------------------------------------
 
-  const TUNING = { prefix: 0.75, completed: 0.45, corrected: 0.9, joined: 0.9, parts: 0.2, path: 0.4, named: 1.15, context: 0.35, missing: 0.55 }
+  const TUNING = { prefix: 0.75, completed: 0.45, corrected: 0.9, joined: 0.8, parts: 0.2, path: 0.4, named: 1.5, context: 0.35, missing: 0.55 }
 
   // Words that say of what field a question is, and little of the question, where others stand beside them.
   const CONTEXT = new Set("cuda keras neural network nvidia python pytorch sklearn tensorflow".split(" "))
@@ -247,7 +247,9 @@
     for (const other of mended) for (const term of other.terms) if (!item.terms.includes(term)) add(term, TUNING.corrected)
     const parts = item.terms.filter((term, i) => has[i + 1])
     if (named || mended.length || parts.length < 2) return { groups: [[...found]], mended }
-    return { groups: parts.map((term) => [[term, found.get(term)]]), mended }
+    const path = parts.filter((term) => item.last && !item.last.has(term))
+    const own = parts.filter((term) => !path.includes(term))
+    return { groups: [...own, ...(own.length ? [] : path)].map((term) => [[term, found.get(term)]]), mended }
   }
 
   // The names of the book that a word or a compound is when one typing error is mended (k-maens: k-means).
