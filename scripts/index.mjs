@@ -44,7 +44,7 @@ for (const group of synonyms)
 const begins = new Set([...others.keys()].map((name) => name.slice(0, 4)))
 const maybe = (name) => begins.has(name.slice(0, 4))
 
-// Words of a title with one between them: vanishing gradients in "vanishing and exploding gradients".
+// Words of a title or a phrase with one between them: vanishing gradients in "vanishing and exploding gradients".
 function apart(row) {
   const words = row.filter((item) => !item.cjk).map((item) => item.words.join(""))
   return words.slice(2).map((word, i) => stem(words[i] + word))
@@ -57,8 +57,11 @@ function terms(text, field) {
   for (const item of row) for (const term of item.terms) add(term)
   const joins = new Map()
   for (const term of joined(row, 4, maybe)) joins.set(term, (joins.get(term) ?? 0) + 1)
-  if (["title", "id", "words", "heads"].includes(field)) for (const term of new Set(joined(row, 2))) if (!counts.has(term)) add(term)
-  if (field === "title") for (const term of apart(row)) if (!counts.has(term)) add(term, 0.5)
+  if (["title", "id", "words", "heads"].includes(field))
+    for (const phrase of field === "words" ? text.split(", ").map(items) : [row]) {
+      for (const term of joined(phrase, 2)) if (!counts.has(term)) add(term)
+      if (field === "title" || field === "words") for (const term of apart(phrase)) if (!counts.has(term)) add(term, 0.5)
+    }
   for (const [term, count] of new Map([...joins, ...counts]))
     for (const other of others.get(term) ?? []) if (!counts.has(other)) add(other, count)
   for (const [term, count] of joins) if (others.has(term) && !counts.has(term)) add(term, count)

@@ -28,6 +28,7 @@
       .normalize("NFKD")
       .replace(/\p{M}/gu, "")
       .replace(/\b(?:ca|could|did|do|does|had|has|have|is|are|should|was|were|wo|would)n['’]t\b/gi, " ")
+      .replace(/([\p{L}\p{N}-]+)\+\+/gu, "$1 $1plusplus") // ZeRO++ is ZeRO and more
       .replace(/[Α-ω]/g, (letter) => ` ${GREEK[letter.toLowerCase()] ?? ""} `)
       .replace(/(\d) ?(?:[x×]|by) ?(?=\d)/g, "$1x")
 
