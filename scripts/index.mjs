@@ -10,7 +10,7 @@ createRequire(import.meta.url)("../docs/assets/js/search-engine.js")
 const { items, joined, stem, reversed } = globalThis.handbookEngine
 
 // BM25F: each field's weight, and how much a long one is discounted.
-const FIELDS = { title: [8, 0.3], id: [5, 0.6], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
+const FIELDS = { title: [8, 0.3], id: [9, 0.6], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
 const SATURATION = 6
 const SATURATION_RARE = 0.05 // exponent of the share of the questions that have the word
 const RARITY = 0.85 // exponent of the inverse document frequency
