@@ -1,6 +1,6 @@
 // Writes the search index: JSON {units, synonyms} on standard input, JSON {file name: text} on standard output.
 //
-// A unit is {kind, title, where, url, excerpt, fields: {title, words, heads, chapter, answer, body}}; kinds stand in the order
+// A unit is {kind, title, where, url, excerpt, fields: {title, id, words, heads, chapter, answer, body}}; kinds stand in the order
 // answer, page, notebook. handbook/search.py makes the units, docs/assets/js/search-engine.js cuts them into terms.
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
@@ -10,8 +10,9 @@ createRequire(import.meta.url)("../docs/assets/js/search-engine.js")
 const { items, joined, stem, reversed } = globalThis.handbookEngine
 
 // BM25F: each field's weight, and how much a long one is discounted.
-const FIELDS = { title: [8, 0.3], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
-const SATURATION = 4.5
+const FIELDS = { title: [8, 0.3], id: [9, 0.6], words: [5.5, 0.2], heads: [2.7, 0.3], chapter: [1.7, 0], answer: [3, 0.15], body: [1, 0.45] }
+const SATURATION = 6
+const SATURATION_RARE = 0.05 // exponent of the share of the questions that have the word
 const RARITY = 0.85 // exponent of the inverse document frequency
 const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
 const PART = 12_000 // characters of a part of the index: what one more word of a query costs
@@ -43,6 +44,12 @@ for (const group of synonyms)
 const begins = new Set([...others.keys()].map((name) => name.slice(0, 4)))
 const maybe = (name) => begins.has(name.slice(0, 4))
 
+// Words of a title or a phrase with one between them: vanishing gradients in "vanishing and exploding gradients".
+function apart(row) {
+  const words = row.filter((item) => !item.cjk).map((item) => item.words.join(""))
+  return words.slice(2).map((word, i) => stem(words[i] + word))
+}
+
 function terms(text, field) {
   const counts = new Map()
   const add = (term, by = 1) => counts.set(term, (counts.get(term) ?? 0) + by)
@@ -50,7 +57,11 @@ function terms(text, field) {
   for (const item of row) for (const term of item.terms) add(term)
   const joins = new Map()
   for (const term of joined(row, 4, maybe)) joins.set(term, (joins.get(term) ?? 0) + 1)
-  if (["title", "words", "heads"].includes(field)) for (const term of new Set(joined(row, 2))) if (!counts.has(term)) add(term)
+  if (["title", "id", "words", "heads"].includes(field))
+    for (const phrase of field === "words" ? text.split(", ").map(items) : [row]) {
+      for (const term of joined(phrase, 2)) if (!counts.has(term)) add(term)
+      if (field === "title" || field === "words") for (const term of apart(phrase)) if (!counts.has(term)) add(term, 0.5)
+    }
   for (const [term, count] of new Map([...joins, ...counts]))
     for (const other of others.get(term) ?? []) if (!counts.has(other)) add(other, count)
   for (const [term, count] of joins) if (others.has(term) && !counts.has(term)) add(term, count)
@@ -74,7 +85,7 @@ prepared.forEach((fields, id) => {
   }
   for (const [term, weight] of weights) {
     if (!postings.has(term)) postings.set(term, [])
-    postings.get(term).push([id, (KINDS[units[id].kind] * weight) / (SATURATION + weight)])
+    postings.get(term).push([id, weight])
   }
 })
 const answers = units.filter((unit) => unit.kind === "answer").length
@@ -83,6 +94,8 @@ const entries = {}
 for (const [term, rows] of [...postings].sort(([a], [b]) => (a < b ? -1 : 1))) {
   const among = rows.filter(([id]) => id < answers).length
   const idf = Math.log(1 + (answers + 0.5) / (among + 0.5))
+  const saturation = SATURATION * ((among + 1) / (answers + 1)) ** SATURATION_RARE
+  for (const row of rows) row[1] = (KINDS[units[row[0]].kind] * row[1]) / (saturation + row[1])
   const kept = Object.entries(MOST).flatMap(([kind, most]) =>
     rows.filter(([id]) => units[id].kind === kind).sort((a, b) => b[1] - a[1]).slice(0, most),
   )

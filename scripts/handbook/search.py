@@ -38,7 +38,7 @@ class Unit:
     where: str  # the chapter, the area, or the notebook
     url: str  # relative to the site's root, with the heading's anchor
     excerpt: str
-    fields: dict[str, str] = field(default_factory=dict)  # title, words, heads, chapter, answer, body
+    fields: dict[str, str] = field(default_factory=dict)  # title, id, words, heads, chapter, answer, body
 
 
 def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]], cache: Path) -> None:
@@ -159,10 +159,8 @@ def _chapter_units(chapter: Chapter, words: tuple[str, ...], page: str) -> list[
             fields={
                 "title": plain(question.title),
                 "chapter": f"{chapter.title} {area}",
-                # The id's words too: its author chose them as the topic.
-                "heads": "\n".join(
-                    [question.id.replace("-", " "), *map(plain, re.findall(r"^###+ +(.*)", question.body, re.M))]
-                ),
+                "id": question.id.replace("-", " "),  # its author chose these words as the topic
+                "heads": "\n".join(map(plain, re.findall(r"^###+ +(.*)", question.body, re.M))),
                 "words": own,
                 "answer": plain(question.answer),
                 "body": plain(_without_notes(question.body)),

@@ -9,9 +9,10 @@
   // ---- words ---------------------------------------------------------------------------------
 
   const STOP = new Set(
-    ("a about all also an and any are as at be been being but by can could did do does each for from had has have how i if in " +
-    "into is it its itself me my no not of on or our over per should so such than that the their them then there these they " +
-    "this those to too under up us use used using very vs versus was we were what when where which while who why will with would you your").split(" "),
+    ("a about all also an and any are as at be been being but by call called calls can could did do does each explain for from get gets getting had " +
+    "has have how i if in into is it its itself just let me meaning my need no not of on or our over per please really should so such " +
+    "than that the their them then there these they this those to too under up us use used using understand understanding very vs versus want was we were " +
+    "what when where which while who why will with work works would you your").split(" "),
   )
   STOP.delete("all") // all-reduce, all-gather
   const GREEK = {
@@ -26,22 +27,28 @@
     text
       .normalize("NFKD")
       .replace(/\p{M}/gu, "")
+      .replace(/\b(?:ca|could|did|do|does|had|has|have|is|are|should|was|were|wo|would)n['’]t\b/gi, " ")
+      .replace(/([\p{L}\p{N}-]+)\+\+/gu, "$1 $1plusplus") // ZeRO++ is ZeRO and more
       .replace(/[Α-ω]/g, (letter) => ` ${GREEK[letter.toLowerCase()] ?? ""} `)
       .replace(/(\d) ?(?:[x×]|by) ?(?=\d)/g, "$1x")
 
-  // A light stemmer: what joins "quantise", "quantized" and "quantization", "tile" and "tiling", "copies" and "copy".
+  // A light stemmer: what joins "quantise", "quantized" and "quantization", "tile" and "tiling", "copies" and "copy",
+  // "imbalance" and "imbalanced", "compress" and "compression".
   function stem(word) {
     if (!/^[a-z]{4,}$/.test(word)) return word
     let w = word
     if (w.endsWith("ies")) w = w.slice(0, -3) + "y"
     else if (w.endsWith("s") && !/(?:ss|us|is)$/.test(w)) w = w.slice(0, -1)
+    if (w.length > 6) w = w.replace(/(?<!p)ly$/, "") // randomly, but no multiply
     const rules = [
       [/i[sz](?:ation|er|ing|ed|e|able)$/, "iz", 3],
       [/(?:ation|ator|ating|ated|ate|ative)$/, "at", 3],
       [/uct(?:ion|ed|ing)$/, "uc", 2],
       [/u(?:cing|ced|ce)$/, "uc", 3],
-      [/(?:ence|ent|ency)$/, "", 5],
-      [/ance$/, "", 5],
+      [/e?ment$/, "", 5],
+      [/(?:en(?:t|ce|ced|cing|cy)|anc(?:e|ed|ing))$/, "", 5],
+      [/(?<=[st])ion(?:al|ed|ing|)$/, "", 3],
+      [/ical$/, "ic", 3],
       [/ity$/, "", 4],
       [/(?:ing|ed)$/, "", 3],
     ]
@@ -51,6 +58,7 @@
       if (/^(?:speed|need|feed|seed|embed)$/.test(w)) break
       w = w.slice(0, match.index) + put
       if (put === "" && /([bdfgmnprt])\1$/.test(w)) w = w.slice(0, -1) // padding, pad
+      if (put === "") w = w.replace(/(label|model|cancel|signal|channel)l$/, "$1") // labelled
       break
     }
     if (w.length > 7) w = w.replace(/iz$/, "") // parallelize, parallel
@@ -59,9 +67,9 @@
     return w
   }
 
-  // Text as a row of items {words, terms, cjk}: `words` as written in lower case, `terms` what the index knows.
+  // Text as a row of items {words, terms, last, cjk}: `words` as written in lower case, `terms` what the index knows.
   // A compound (all-reduce, torch.compile, cudaMemcpyAsync, ZeRO-3) is one item of several words: it is known by
-  // its parts and by them joined.
+  // its parts and by them joined. `last` are the terms of a dotted name's last part (lr_scheduler.StepLR): it says the most.
   function items(text) {
     const found = []
     for (const [run] of plain(text).matchAll(RUN)) {
@@ -88,10 +96,21 @@
     const words = parts.map((part) => part.toLowerCase())
     const terms = new Set(words.filter((word) => !STOP.has(word)).map(stem))
     if (words.length > 1) terms.add(stem(words.join("")))
-    for (const part of parts)
-      for (const [inner] of part.matchAll(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])/g))
-        if (inner.length > 2 && inner.length < part.length && !STOP.has(inner.toLowerCase())) terms.add(stem(inner.toLowerCase()))
-    return terms.size ? [{ words: words.filter((word) => !STOP.has(word)), terms: [...terms] }] : []
+    for (const part of parts) for (const term of inside(part)) terms.add(term)
+    if (!terms.size) return []
+    const item = { words: words.filter((word) => !STOP.has(word)), terms: [...terms] }
+    if (/(?:\.|::)[\p{L}\p{N}_]+$/u.test(run)) {
+      const name = run.split(/\.|::/).at(-1).split("_")
+      item.last = new Set([...name.map((part) => stem(part.toLowerCase())), stem(name.join("").toLowerCase()), ...name.flatMap(inside)])
+    }
+    return [item]
+  }
+
+  // The words inside a name: cosine, annealing of CosineAnnealingLR.
+  function inside(part) {
+    return [...part.matchAll(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])/g)]
+      .filter(([inner]) => inner.length > 2 && inner.length < part.length && !STOP.has(inner.toLowerCase()))
+      .map(([inner]) => stem(inner.toLowerCase()))
   }
 
   // Neighbors joined, so that "batch norm", "batch-norm" and "batchnorm" are one: every row of 2 to `most` words
@@ -149,7 +168,8 @@
       }
     }
 
-    // The entries of a list whose keys begin with `prefix`, as [key, value]; at most `most` parts are read.
+    // The entries of a list whose keys begin with `prefix`, as [key, value]; at most `most` parts are read: they can
+    // begin in the part after the one where the prefix itself would stand.
     async range(kind, prefix, most = 3) {
       const { firsts, names } = this.directory[kind]
       const start = Math.max(0, place(firsts, prefix))
@@ -201,52 +221,86 @@
 
   // ---- ranking -------------------------------------------------------------------------------
 
-  const TUNING = { prefix: 0.75, corrected: 0.9, joined: 0.9, parts: 0.2, missing: 0.55 }
+  const TUNING = { prefix: 0.75, completed: 0.45, corrected: 0.9, joined: 0.8, parts: 0.2, path: 0.4, named: 1.5, context: 0.35, missing: 0.55 }
 
-  // What a query's word can mean: [[term, weight], ...].
+  // Words that say of what field a question is, and little of the question, where others stand beside them.
+  const CONTEXT = new Set("cuda keras neural network nvidia python pytorch sklearn tensorflow".split(" "))
+
+  // What a query's word can mean: {groups: [[[term, weight], ...], ...], mended: [the items it may be a misspelling of]}.
+  // It is one group of terms, of which a unit needs one, but a name that the book does not know is one for each part.
   async function meanings(index, item, typing) {
     const found = new Map()
     const add = (term, weight) => found.set(term, Math.max(weight, found.get(term) ?? 0))
     const whole = item.words.join("")
     const name = item.cjk ? whole : stem(whole) // what a compound is known by; its parts say less
-    const named = (await index.postings(name)) !== null
-    const known = named || (await Promise.all(item.terms.map((term) => index.postings(term)))).some(Boolean)
-    for (const term of item.terms) add(term, named && term !== name ? TUNING.parts : 1)
-    if (item.cjk) {
-      if (!known) for (const [term] of await index.range("terms", whole, 1)) add(term, TUNING.prefix)
-      return [...found]
+    const has = await Promise.all([name, ...item.terms].map(async (term) => (await index.postings(term)) !== null))
+    const [named] = has
+    const known = has.some(Boolean)
+    for (const term of item.terms) {
+      if (term === name) add(term, named && item.words.length > 1 ? TUNING.named : 1)
+      else add(term, named ? TUNING.parts : item.last && !item.last.has(term) ? TUNING.path : 1)
     }
-    if ((typing || !known) && whole.length > 2) {
-      for (const [term] of await index.range("terms", whole, 1)) add(term, TUNING.prefix * Math.sqrt(whole.length / term.length))
+    if ((typing || !known) && whole.length > (item.cjk ? 0 : 2)) {
+      const factor = known ? TUNING.completed : TUNING.prefix // a word that is known is mostly complete
+      for (const [term] of item.cjk && known ? [] : await index.range("terms", whole, 2)) add(term, factor * (item.cjk ? 1 : Math.sqrt(whole.length / term.length)))
     }
-    if (!known && (!typing || found.size <= item.terms.length))
-      for (const word of await index.corrections(whole)) for (const { terms } of items(word)) for (const term of terms) add(term, TUNING.corrected)
-    return [...found]
+    const mended = item.cjk || named ? [] : await repaired(index, item.words)
+    for (const other of mended) for (const term of other.terms) if (!item.terms.includes(term)) add(term, TUNING.corrected)
+    const parts = item.terms.filter((term, i) => has[i + 1])
+    if (named || mended.length || parts.length < 2) return { groups: [[...found]], mended }
+    const path = parts.filter((term) => item.last && !item.last.has(term))
+    const own = parts.filter((term) => !path.includes(term))
+    return { groups: [...own, ...(own.length ? [] : path)].map((term) => [[term, found.get(term)]]), mended }
+  }
+
+  // The names of the book that a word or a compound is when one typing error is mended (k-maens: k-means).
+  async function repaired(index, words) {
+    const found = []
+    const whole = words.join("")
+    if (!(await Promise.all(words.map((word) => index.postings(stem(word))))).some(Boolean))
+      found.push(...(await index.corrections(whole)).flatMap(items))
+    if (words.length > 1)
+      for (const [i, word] of words.entries())
+        if ((await index.postings(stem(word))) === null)
+          for (const other of await index.corrections(word)) found.push(...items(words.map((own, n) => (n === i ? other : own)).join("-")))
+    return found
   }
 
   // The units that a query is about, best first: [{id, score}], questions and pages before notebooks.
   async function rank(query, index) {
-    const row = items(query)
+    const all = items(query.replace(/\b(?:machine|deep) learning\b/gi, " "))
+    const row = all.length ? all : items(query)
     const typing = /[\p{L}\p{N}]$/u.test(query)
-    const words = await Promise.all(row.map((item, i) => meanings(index, item, typing && i === row.length - 1)))
-    const joins = [...new Set(joined(row))].filter((term) => !row.some((item) => item.terms.includes(term)))
-    const groups = [...words, ...joins.map((term) => [[term, TUNING.joined]])]
-    const scores = new Map() // unit: [score, words found]
+    const meant = await Promise.all(row.map((item, i) => meanings(index, item, typing && i === row.length - 1)))
+    const aside = row.map((item) => item.words.every((word) => CONTEXT.has(word.replace(/s$/, ""))))
+    const factor = (i) => (aside[i] && !aside.every(Boolean) ? TUNING.context : 1)
+    const words = meant.flatMap(({ groups }, i) => groups.map((group) => group.map(([term, weight]) => [term, weight * factor(i)])))
+    const shares = meant.flatMap(({ groups }, i) => groups.map(() => factor(i) / groups.length)) // of the query, in its words
+    const joins = new Set(joined(row))
+    for (const n of [0, 1, 2]) // flash atention: flashattention
+      if (meant.some(({ mended }) => mended[n])) for (const term of joined(row.map((item, i) => meant[i].mended[n] ?? item))) joins.add(term)
+    const alone = new Set(row.flatMap((item) => item.terms))
+    const groups = [...words, ...[...joins].filter((term) => !alone.has(term)).map((term) => [[term, TUNING.joined]])]
+    const { answers, notebooks } = index.directory
+    const scores = new Map() // unit: [score, rarity of the words found]
+    let total = 0
     for (const [number, group] of groups.entries()) {
       const best = new Map()
       const rows = await Promise.all(group.map(async ([term, weight]) => [await index.postings(term), weight]))
       for (const [postings, weight] of rows)
         for (const [unit, value] of each(postings ?? [])) best.set(unit, Math.max(best.get(unit) ?? 0, weight * value))
+      // A unit that lacks a rare word of the query is worse off than one that lacks a common one.
+      const rarity = number < words.length ? shares[number] * Math.log(1 + (answers + 0.5) / (best.size + 0.5)) : 0
+      if (best.size) total += rarity
       for (const [unit, value] of best) {
-        const [score, count] = scores.get(unit) ?? [0, 0]
-        scores.set(unit, [score + value, count + (number < words.length)])
+        const [score, found] = scores.get(unit) ?? [0, 0]
+        scores.set(unit, [score + value, found + rarity])
       }
     }
-    const { answers, notebooks } = index.directory
-    const ranked = [...scores].map(([id, [score, count]]) => ({
+    const ranked = [...scores].map(([id, [score, found]]) => ({
       id,
       kind: id < answers ? "answer" : id < notebooks ? "page" : "notebook",
-      score: score * (1 - TUNING.missing * (1 - count / words.length)),
+      score: score * (1 - TUNING.missing * (1 - (total ? found / total : 1))),
     }))
     const marks = [...new Set(groups.flatMap((group) => group.map(([term]) => term)))]
     const tier = (unit) => (unit.kind === "notebook" ? 1 : 0)
