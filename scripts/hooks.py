@@ -106,10 +106,12 @@ def _resolver(page: Page, files: Files) -> pages.Resolve:
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Complete a chapter's questions."""
+    """Complete a chapter's questions, and blocks of code everywhere."""
     chapter = _book.get(page.file.src_uri)
     repository = config.repo_url.rstrip("/")
-    return pages.with_question_meta(html, chapter, repository, _resolver(page, files)) if chapter else html
+    if chapter:
+        html = pages.complete_questions(html, chapter, repository, _resolver(page, files))
+    return pages.with_copy_buttons(html)
 
 
 def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:

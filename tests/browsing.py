@@ -95,3 +95,25 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     yield page
     context.close()
     assert faults == []
+
+
+def lay_out_all(page: Page) -> None:
+    """Have the whole page laid out, also what is far from the window (`content-visibility` in handbook.css)."""
+    page.evaluate(
+        "document.querySelectorAll('.answer, .nb-cell, .footnote').forEach((box) => (box.style.contentVisibility = 'visible'))"
+    )
+
+
+def too_wide(page: Page) -> list[str]:
+    """What is wider than the window, or than a box that would cut what overhangs it; each with the pixels."""
+    lay_out_all(page)
+    return page.evaluate(
+        """() => [document.documentElement, ...document.querySelectorAll(".answer, .nb-cell, .footnote")]
+          .filter((box) => box.scrollWidth > box.clientWidth)
+          .map((box) => `${box.scrollWidth - box.clientWidth} px: ${(box.previousElementSibling ?? box).id || box.tagName}`)"""
+    )
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has measured all its boxes, which it does when it is idle."""
+    page.evaluate("(async () => { for (let i = 0; i < 100; i++) await new Promise(requestIdleCallback) })()")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import SITE
+from browsing import SITE, settle, too_wide
 from conftest import ROOT
 from handbook import chapters, notebooks
 from lxml import html
@@ -42,6 +42,7 @@ def opened(page: Page, url: str, scheme: str = "light", width: int = 1280) -> Pa
     # The page of what is not found names all by the address of publication, since it is shown at any.
     page.route("**/handbook/**", lambda route: route.continue_(url=route.request.url.replace("/handbook/", "/")))
     page.goto(url)
+    settle(page)
     return page
 
 
@@ -135,7 +136,6 @@ def test_the_chapter_can_be_read_and_its_proof_opened_by_keyboard(page):
 
 def test_scrolling_boxes_are_reached_by_keyboard(page):
     opened(page, CHAPTER, width=320)
-    page.wait_for_timeout(300)  # formulas are measured after layout
     stuck = page.evaluate(
         """() => [...document.querySelectorAll("article *")].filter((box) => {
           const style = getComputedStyle(box)
@@ -201,8 +201,7 @@ def test_320_px_and_200_percent_show_all_without_scrolling_sideways(page, url):
     for zoom in (1, 2):
         page.set_viewport_size({"width": 640 // zoom if zoom == 2 else 320, "height": 800})
         page.evaluate(f"document.documentElement.style.fontSize = '{100 * zoom}%'")
-        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert over <= 0, f"{over} px too wide at zoom {zoom}"
+        assert too_wide(page) == [], f"at zoom {zoom}"
 
 
 def test_reduced_motion_stops_what_moves(page):

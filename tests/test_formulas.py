@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import SITE
+from browsing import SITE, settle
 from playwright.sync_api import Page, expect
 
 CHAPTER = "cuda/matmul.html"
@@ -106,7 +106,7 @@ def test_a_formula_is_copied_as_tex(page):
 def test_a_wide_formula_scrolls_in_its_own_box_and_is_a_stop_of_the_keyboard(page):
     page.set_viewport_size({"width": 320, "height": 800})
     page.goto(CHAPTER)
-    page.wait_for_timeout(300)
+    settle(page)
     wide = page.evaluate(
         """() => {
           const boxes = [...document.querySelectorAll("article mjx-container[display]")]

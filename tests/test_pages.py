@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from handbook import chapters, notebooks, pages
 
@@ -30,12 +32,40 @@ def test_generated_pages_name_every_question_source_and_claim(book, tiny):
     assert "Adam costs 12 bytes" in made["wrong.md"]
 
 
-def test_question_meta_stands_below_its_heading(book):
-    page = '<h2 id="tiny-bytes">How many?</h2><p>x</p>'
-    shown = pages.with_question_meta(page, book[0], "https://github.com/example/tiny", resolve)
-    assert shown.startswith('<h2 id="tiny-bytes">How many?</h2><div class="question-meta"')
+def test_a_question_has_its_line_and_its_answer_a_box(book):
+    page = '<p>About.</p><h2 id="tiny-bytes">How many?</h2>\n<p>x</p>\n<div class="footnote">notes</div>'
+    shown = pages.complete_questions(page, book[0], "https://github.com/example/tiny", resolve)
+    before, _, answer = shown.partition('<h2 id="tiny-bytes">How many?</h2><div class="answer" style="')
+    assert before == "<p>About.</p>"
+    assert re.match(r'--narrow:\d+px;--wide:\d+px"><div class="question-meta"', answer)
+    assert re.search(r'<p>x</p>\n</div><div class="footnote" style="--narrow:[^"]+">notes</div>$', answer)
     assert 'href="../sources/#list-01"' in shown
     assert "edit/main/docs/cuda/memory.md#L15" in shown
+
+
+def test_code_has_a_button_that_copies_it():
+    code = '<div class="language-python highlight"><pre><span></span><code><span class="k">if</span> x\n</code></pre></div>'
+    shown = pages.with_copy_buttons(f"<p>a</p>{code}{code}")
+    assert (
+        re.findall(r'data-clipboard-target="#(\w+)"', shown)
+        == re.findall(r'<pre id="(\w+)"', shown)
+        == ["__code_0", "__code_1"]
+    )
+    assert '<span class="k">if</span> x</pre>' in shown
+    assert "<code>" not in shown  # which Material would look for
+
+
+def test_what_is_longer_keeps_more_room():
+    def room(markup):
+        return [int(pixels) for pixels in re.findall(r"\d+", pages.kept_height(markup))]
+
+    assert room("") == [0, 0]
+    line, table = room("<p>a line of text</p>"), room("<table><tr><td>a line of text</td></tr></table>")
+    assert all(pixels > 0 for pixels in line + table)
+    assert room("<p>a line of text</p><pre>1\n2\n3</pre>")[0] > line[0] + 3 * 20
+    # A phone's lines are short; a wide screen's figures are high.
+    assert room(f"<p>{'word ' * 200}</p>")[0] > room(f"<p>{'word ' * 200}</p>")[1]
+    assert room('<div class="evidence-output"><svg>…</svg></div>')[0] < room('<div class="evidence-output"></div>')[1]
 
 
 def test_a_report_names_the_question(book):

@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from browsing import NO_WORKER, serve, stop
+from browsing import NO_WORKER, lay_out_all, serve, stop
 from conftest import CHAPTER, ROOT, executed, write_notebook
 from nbformat.v4 import new_markdown_cell
 from PIL import Image, ImageChops
@@ -34,7 +34,7 @@ WIDTHS = {"wide": (1280, 900), "narrow": (360, 740)}
 SIDE, HEIGHT = 2, 8  # pixels by which a block may stand elsewhere or be wider, and lower or higher
 COLORS = 48
 BOXES = """() => [...document.querySelectorAll(
-  ".md-header, .md-tabs, .md-sidebar, .md-content, .md-footer, article > *, article figure svg, article mjx-container, .home > *, .home-hero > *"
+  ".md-header, .md-tabs, .md-sidebar, .md-content, .md-footer, article > *, .answer > *, article figure svg, article mjx-container, .home > *, .home-hero > *"
 )].filter((block) => block.checkVisibility()).map((block) => {
   const { x, y, width, height } = block.getBoundingClientRect()
   return [block.tagName.toLowerCase() + (block.id ? "#" + block.id : ""), ...[x, y + scrollY, width, height].map(Math.round)]
@@ -90,6 +90,7 @@ def test_the_layout_is_as_it_was(browser, small_book, request, kind, scheme, wid
     page.goto(PAGES[kind])
     page.wait_for_load_state("networkidle")
     page.evaluate("document.fonts.ready.then(() => null)")
+    lay_out_all(page)
     boxes, picture = page.evaluate(BOXES), Image.open(BytesIO(page.screenshot())).convert("RGB")
     context.close()
     name = f"{kind}-{scheme}-{width}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import os
 import posixpath
 import re
@@ -209,10 +210,69 @@ def home_proof(root: Path) -> dict[str, str] | None:
 # ---- chapters --------------------------------------------------------------------------------
 
 
-def with_question_meta(page: str, chapter: Chapter, repository: str, resolve: Resolve) -> str:
-    """A chapter's HTML with a line below each question: level, sources, review, edit, report."""
+def complete_questions(page: str, chapter: Chapter, repository: str, resolve: Resolve) -> str:
+    """A chapter's HTML with a line below each question (level, sources, review, edit, report).
+
+    What follows a heading stands in a box, which the browser lays out when it comes near the window
+    (`content-visibility`, handbook.css): most of a page costs nothing until it is read.
+    """
     lines = {question.id: _question_meta(question, chapter, repository, resolve) for question in chapter.questions}
-    return re.sub(r'<h2 id="([^"]+)">.*?</h2>', lambda m: m[0] + lines.get(m[1], ""), page, flags=re.S)
+    parts = re.split(r'(?=<h2 id="|<div class="footnote">)', page)
+    for i, part in enumerate(parts):
+        if heading := re.match(r'<h2 id="([^"]+)">.*?</h2>', part, re.S):
+            answer = part[heading.end() :]
+            box = f'<div class="answer" style="{kept_height(answer)}">'
+            parts[i] = f"{heading[0]}{box}{lines.get(heading[1], '')}{answer}</div>"
+        elif part.startswith(notes := '<div class="footnote"'):
+            parts[i] = f'{notes} style="{kept_height(part)}"{part.removeprefix(notes)}'
+    return "".join(parts)
+
+
+def with_copy_buttons(page: str) -> str:
+    """A page's HTML with each block of code in our markup; see `code_block`."""
+    number = itertools.count()
+    block = r'<div class="(?:[\w-]+ )?highlight"><pre><span></span><code>(.*?)\n?</code></pre></div>'
+    return re.sub(block, lambda m: code_block(m[1], f"__code_{next(number)}"), page, flags=re.S)
+
+
+def code_block(code: str, identity: str) -> str:
+    """Highlighted code as a block with the button that Material would add by script.
+
+    Material looks for `pre > code`, and has the browser lay out the page anew for each one it finds.
+    """
+    copy = f'title="Copy to clipboard" data-md-type="copy" data-clipboard-target="#{identity}"'
+    return (
+        f'<div class="highlight"><div class="md-code__nav"><button class="md-code__button" {copy}></button></div>'
+        f'<pre id="{identity}" tabindex="0">{code}</pre></div>'
+    )
+
+
+# Pixels that each thing in an answer adds to its height on a phone (412 px) and on a wide screen (1280 px): least squares
+# over the answers of 11 chapters, measured in Chromium; half of them are right within 2 %, nine of ten within 7 %.
+HEIGHTS = {
+    "character": (0.63, 0.35),
+    "paragraph": (38, 41),
+    "row": (43, 38),
+    "formula": (19, 24),
+    "line of code": (24, 24),
+    "figure": (173, 310),
+}
+
+
+def kept_height(markup: str) -> str:
+    """A style that says how high a part of a page is about, for the time in which the browser has not laid it out."""
+    code = re.findall(r"<pre.*?</pre>", markup, re.S)
+    prose = re.sub(r"<(pre|svg|mjx-assistive-mml).*?</\1>", "", markup, flags=re.S)
+    counts = {
+        "character": len(re.sub(r"<[^>]+>", "", prose)),
+        "paragraph": len(re.findall(r"<(?:p|li|figcaption)\b", prose)),
+        "row": markup.count("<tr"),
+        "formula": len(re.findall(r'<mjx-container[^>]*display="true"', markup)),
+        "line of code": sum(block.count("\n") + 2 for block in code),
+        "figure": len(re.findall(r'class="(?:evidence-output|nb-figure)"', markup)),
+    }
+    narrow, wide = (round(sum(counts[name] * HEIGHTS[name][i] for name in counts)) for i in (0, 1))
+    return f"--narrow:{narrow}px;--wide:{wide}px"
 
 
 def _question_meta(question: chapters.Question, chapter: Chapter, repository: str, resolve: Resolve) -> str:
@@ -253,7 +313,8 @@ def notebook_page(
             parts.append(f'<div class="nb-text">{_inner(_linked(prose, notebook, resolve))}</div>')
         elif cell.kind == "code":
             identity = f' id="{cell.label}"' if cell.label else ""
-            parts.append(f'<div class="nb-cell"{identity}>{_input(cell)}{_outputs(cell)}</div>')
+            shown = _input(cell) + _outputs(cell)
+            parts.append(f'<div class="nb-cell"{identity} style="{kept_height(shown)}">{shown}</div>')
     links = (
         f'<p class="nb-links"><a href="{repository}/edit/main/{notebook.file}">Edit this notebook</a>'
         f'<a href="{download}" download>Download it</a></p>'
@@ -326,7 +387,7 @@ def _linked(text: lxml_html.HtmlElement, notebook: Notebook, resolve: Resolve) -
 def _input(cell: Cell) -> str:
     label = cell.label
     permalink = f'<a class="nb-label" href="#{label}" title="Permanent link to this cell">{label}</a>' if label else ""
-    return f'<div class="nb-input">{permalink}<div class="highlight"><pre><code>{_code(cell.source)}</code></pre></div></div>'
+    return f'<div class="nb-input">{permalink}{code_block(_code(cell.source), f"__code_{cell.index}")}</div>'
 
 
 def _code(source: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -91,7 +92,7 @@ def remembered(
     rest = {name: value for name, value in result.items() if name != "html"}
     head = json.dumps({"key": key, "leads to": watched.seen, "result": rest})
     entry.parent.mkdir(parents=True, exist_ok=True)
-    new = entry.with_suffix(".new")  # a build that is stopped here leaves no half entry
+    new = entry.with_suffix(f".{os.getpid()}")  # a build that is stopped here, or beside another, leaves no half entry
     new.write_text(f"{head}\n{result['html']}", encoding="utf-8")
     new.replace(entry)
     return result

@@ -30,25 +30,113 @@ document.addEventListener("copy", (event) => {
 
 // The keyboard: a formula or a table is a stop only while it is wider than its box.
 const NAMES = { "MJX-CONTAINER": "Wide formula, scrolls sideways", DIV: "Wide table, scrolls sideways" }
-const watch = new ResizeObserver((boxes) => {
-  for (const { target } of boxes) {
-    const wide = target.scrollWidth > target.clientWidth + 1
-    for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", NAMES[target.tagName]]]) {
-      wide ? target.setAttribute(name, value) : target.removeAttribute(name)
-    }
+const mark = (box) => {
+  const wide = box.scrollWidth > box.clientWidth + 1
+  for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", NAMES[box.tagName]]]) {
+    wide ? box.setAttribute(name, value) : box.removeAttribute(name)
   }
-})
+}
+const watch = new ResizeObserver((boxes) => boxes.forEach(({ target }) => mark(target)))
+// Nobody tells of boxes that the browser has not laid out: they are measured when it has nothing else to do.
+const waiting = new Set()
+const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50))
+const markNext = () => {
+  const [box] = waiting
+  waiting.delete(box)
+  if (box.isConnected) mark(box) // one at a time: its whole answer is laid out for it
+  if (waiting.size) whenIdle(markNext)
+}
 const attend = (within) => {
-  for (const box of within.querySelectorAll("mjx-container[display], .md-typeset__scrollwrap")) watch.observe(box)
+  const boxes = within.querySelectorAll("mjx-container[display], .md-typeset__scrollwrap")
+  if (boxes.length && !waiting.size) whenIdle(markNext)
+  for (const box of boxes) {
+    watch.observe(box)
+    waiting.add(box)
+  }
   // Each code block's buttons stand in a <nav> without a name.
-  for (const buttons of within.querySelectorAll(".md-code__nav")) buttons.setAttribute("role", "none")
+  for (const buttons of within.querySelectorAll("nav.md-code__nav")) buttons.setAttribute("role", "none")
 }
 // Material wraps tables and adds buttons when it comes to them, and puts in the next page on navigation.
 new MutationObserver((changes) => {
   for (const { addedNodes, target } of changes) if (addedNodes.length && target.nodeType === 1) attend(target)
 }).observe(document.documentElement, { childList: true, subtree: true })
 
+// What a title says is shown at once, and by keyboard too. One box for all titles: Material's tooltips cost a quarter of a
+// second on a phone, for the 300 links of a chapter. Material's own elements keep theirs.
+const tip = document.createElement("div")
+Object.assign(tip, { className: "title-tip", id: "title-tip", popover: "manual", role: "tooltip" })
+let told // the element whose title is shown
+const tell = (element) => {
+  if (element === told || !element.title) return
+  hush()
+  told = element
+  tip.textContent = element.dataset.title = element.title
+  element.removeAttribute("title") // else the browser shows it a second time
+  element.setAttribute("aria-describedby", tip.id)
+  document.body.append(tip)
+  tip.showPopover()
+  const box = element.getBoundingClientRect()
+  const { offsetWidth, offsetHeight } = tip
+  const below = box.bottom + 6 + offsetHeight <= innerHeight
+  tip.style.top = `${below ? box.bottom + 6 : box.top - 6 - offsetHeight}px`
+  tip.style.left = `${Math.max(8, Math.min(box.left + (box.width - offsetWidth) / 2, innerWidth - offsetWidth - 8))}px`
+}
+const hush = () => {
+  if (!told) return
+  told.title = told.dataset.title
+  told.removeAttribute("data-title")
+  told.removeAttribute("aria-describedby")
+  told = undefined
+  tip.remove()
+}
+const titled = (target) => (target === tip ? told : target.closest?.(".md-content [title], .md-content [data-title]"))
+document.addEventListener("pointerover", (event) => {
+  if (event.pointerType === "touch") return // a touch follows the link
+  const element = titled(event.target)
+  element ? tell(element) : told !== document.activeElement && hush()
+})
+document.addEventListener("focusin", (event) => {
+  const element = titled(event.target)
+  element?.matches(":focus-visible") ? tell(element) : hush()
+})
+document.addEventListener("focusout", hush)
+document.addEventListener("keydown", (event) => event.key === "Escape" && hush())
+document.addEventListener("scroll", hush, { passive: true })
+
+// An answer that was not near the window is as high as estimated (handbook.css), so Back would end at another place than
+// was left. The boxes of a page that is left keep their heights.
+const BOXES = ".answer, .nb-cell, .footnote"
+const left = new Map() // the width, and the heights that are true for it, by the page's path
+let path, article
+let returning = false
+const keep = () => {
+  // Material follows a link's #anchor by a click of its own, when the next page is there but not announced.
+  if (article?.isConnected) left.set(path, [innerWidth, [...article.querySelectorAll(BOXES)].map((box) => box.offsetHeight)])
+}
+const restore = () => {
+  path = location.pathname
+  article = document.querySelector("article")
+  const [width, heights] = left.get(path) ?? []
+  if (returning && width === innerWidth) {
+    const { y } = history.state ?? {} // where Material has it stored
+    article.style.overflowAnchor = "none" // else the browser scrolls along with what changes its height
+    article.querySelectorAll(BOXES).forEach((box, i) => (box.style.containIntrinsicHeight = `auto ${heights[i]}px`))
+    requestAnimationFrame(() => {
+      scrollTo(0, y ?? scrollY)
+      requestAnimationFrame(() => (article.style.overflowAnchor = ""))
+    })
+  }
+  returning = false
+}
+document.addEventListener("click", (event) => event.target.closest?.("a[href]") && keep(), true)
+addEventListener("popstate", () => {
+  keep()
+  returning = true
+})
+
 const find = () => {
+  hush()
+  restore()
   // Ready before the reader goes on to a page with formulas; the fonts stand in the style sheet.
   for (const font of document.fonts) if (font.family.startsWith("MJX")) font.load()
   attend(document)
