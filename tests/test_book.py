@@ -31,7 +31,7 @@ from handbook.problems import HandbookError
 from lxml import etree, html
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from test_mathematics import HARD
+from test_mathematics import FORCED, HARD
 
 SITE = ROOT / "site"
 CHAPTERS = chapters.read_all(ROOT)
@@ -180,6 +180,49 @@ def test_chinese_in_the_sites_formulas_has_its_width(package, width, tmp_path):
     assert sum(map(bool, columns)) > 0.5 * len(columns), "ink over the whole width"
 
 
+BREAKS = {  # a formula in the text, and its parts between which a line may end
+    "a + b = c": ["a +", "b =", "c"],
+    "(a + b) = c": ["(a + b) =", "c"],
+    r"\left(a + b\right) - c": [r"\left(a + b\right) -", "c"],
+    r"\lvert x - y \rvert \le z": [r"\lvert x - y \rvert \le", "z"],
+    r"3.8 \times 10^9 = n": [r"3.8 \times 10^9 =", "n"],
+    r"2 \times 3": [r"2 \times", "3"],
+    r"-x": ["-x"],
+    r"a\allowbreak b": ["a", "b"],
+}
+
+
+def test_a_formula_in_the_text_breaks_as_in_tex_behind_its_operators():
+    drawn, refused = typesetting.draw([(f, False) for f in BREAKS], printing.PAGE_WIDTH)
+    whole, _ = typesetting.draw([(f, True) for f in BREAKS], printing.PAGE_WIDTH)
+    assert refused == {}
+    for formula, wanted in BREAKS.items():
+        parts = printing.drawings(drawn[formula, False])
+        assert len(parts) == len(wanted), formula
+        width = sum(part.width + part.gap / 0.442 for part in parts)
+        assert width == pytest.approx(printing.drawings(whole[formula, True])[0].width, abs=0.02), formula
+
+
+def test_a_part_between_delimiters_that_is_too_long_for_a_line_breaks():
+    formula = "(" + " + ".join(["aaaaaaaaaaaa"] * 8) + ")"
+    drawn, _ = typesetting.draw([(formula, False)], printing.PHONE_WIDTH)
+    assert len(printing.drawings(drawn[formula, False])) == 8
+
+
+@pytest.mark.parametrize("formula", FORCED)
+def test_a_formula_that_breaks_its_line_is_refused_or_drawn_whole(formula):
+    drawn, refused = typesetting.draw([(formula, False)], printing.PAGE_WIDTH)
+    if "{" in formula:  # within a group: lines below each other, in one drawing
+        assert len(printing.drawings(drawn[formula, False])) == 1
+    else:
+        assert "display it" in refused[formula, False]
+
+
+def test_a_drawing_without_a_formula_is_told():
+    with pytest.raises(RuntimeError, match="display it"):
+        printing.drawings('<svg height="1ex" width="1ex"></svg><mjx-break gap="0.000"> </mjx-break><br/>')
+
+
 def test_the_book_knows_the_sites_macros(monkeypatch):
     assert typesetting.draw([(r"\R", False)], 84)[1]
     monkeypatch.setattr(typesetting, "MACROS", {"R": r"\mathbb{R}"})
@@ -247,6 +290,81 @@ def test_a_long_table_repeats_a_head_that_holds_links(tiny):
     pdf = printed(tiny_book(tiny, head + "| a | b |\n" * 90))
     pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
     assert sum(bool(re.search(r"16\W*✓\W*bytes", page)) for page in pages) >= 3
+
+
+def test_what_is_copied_has_no_signs_of_no_width_and_no_mark_of_a_broken_line(tiny):
+    """In a wide table's code, in a printed address, and in code that is longer than a line."""
+    row = "| `handbook.printing.tables_of_many_columns` " * 4
+    code = f"```python\ntotal = {' + '.join(['first_summand'] * 12)}\n```"
+    text = f"{row}|\n{'| --- ' * 4}|\n{row}|\n\n[here](https://example.org/a-long/address_of/a.page)\n\n{code}"
+    pdf = printed(tiny_book(tiny, text))
+    text = "".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf))
+    assert "example.org/a-long" in text and "first_summand" in text
+    assert not re.search("[\u200b\u200c\ufeff↳]", text)
+
+
+def test_notes_that_stand_together_have_a_comma_and_lead_back(tiny):
+    text = "Both.[^adam][^other] And again.[^other]\n\n[^other]: Someone. *A book*."
+    whole = book.build(tiny_book(tiny, text))
+    printing.epub(whole, tiny / "tiny.epub", tiny / "work", EDITION, silent)
+    trees = [tree for _, tree in epub_pages(tiny / "tiny.epub")]
+    (place,) = [p for tree in trees for p in tree.iter("{*}p") if (p.text or "") == "Both."]
+    assert re.sub(r"\s", "", "".join(place.itertext())) == "Both.1,2Andagain.2"
+    (note,) = [n for tree in trees for n in having(tree, "note") if "A book" in "".join(n.itertext())]
+    assert note.get("{http://www.idpf.org/2007/ops}type") == "footnote"
+    targets = [a.get("href").partition("#")[2] for a in note.iter("{*}a")]
+    places = {i for tree in trees for i in tree.xpath("//@id")}
+    assert len(targets) == 2 and set(targets) <= places
+    printed(tiny)
+    written = (tiny / "work/book.typ").read_text(encoding="utf-8")
+    assert "#note([#metadata(none)<cuda-memory--note-2>], <cuda-memory--ref-2>, 2)" in written
+    assert written.count("#metadata(none)<cuda-memory--ref-2>") == 1
+
+
+def test_follow_ups_are_a_heading(tiny):
+    whole = book.build(tiny_book(tiny, "nothing"))
+    (heading,) = [b for b in whole.blocks if b["t"] == "Header" and book.text_of(b["c"][2]) == "Follow-ups"]
+    assert heading["c"][0] == 4 and "Follow-ups" not in [h.title for h in whole.outline]
+
+
+def test_the_book_drops_what_only_the_site_shows(tiny):
+    (tiny / "docs/conventions.md").write_text(
+        "# How\n\nA <!-- site -->green <!-- /site -->tick. <!-- book: Printed. -->.\n"
+    )
+    whole = book.build(tiny_book(tiny, "nothing"))
+    assert [h.title for h in whole.outline[:2]] == ["How", "CUDA"]
+    assert "A tick. Printed." in [book.text_of(b) for b in whole.blocks if b["t"] == "Para"]
+    for kept in re.findall(r"^<!-- (?:site|/site|book).*$", (ROOT / "docs/conventions.md").read_text(), re.M):
+        assert kept.endswith("-->") and kept.count("-->") == 1, "Markdown ends a paragraph at a line that begins so"
+
+
+def table(rows: list[list[str]], index: bool = False) -> book.Node:
+    """A table of pandoc's, the first row its head."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    ((parsed,),) = book._parse(["\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]])])
+    return parsed
+
+
+def test_a_table_too_wide_for_its_smallest_type_becomes_two_with_the_same_first_column():
+    names = [f"`column_{n}xxxxx`".replace("_", "") for n in range(13)]
+    parts = [part for part in printing.fitted(table([names, names]), []) if part["t"] == "Table"]
+    assert len(parts) >= 2
+    heads = [[book.text_of(cell[4]) for cell in part["c"][3][1][0][1]] for part in parts]
+    assert {head[0] for head in heads} == {names[0].strip("`")}
+    assert [name for head in heads for name in head[1:]] == [name.strip("`") for name in names[1:]]
+    sizes = [
+        float(p["c"][1].split("(")[1].split("pt")[0])
+        for p in printing.fitted(table([names, names]), [])
+        if "sized" in str(p["c"][1])
+    ]
+    assert all(size >= printing.SMALLEST for size in sizes)
+
+
+def test_an_index_that_only_counts_is_left_out():
+    counted = book._without_index(table([["", "name"], ["0", "a"], ["1", "b"]]))
+    assert len(counted["c"][2]) == 1 and [book.text_of(row[1][0][4]) for row in counted["c"][4][0][3]] == ["a", "b"]
+    for kept in ([["", "name"], ["1", "a"], ["2", "b"]], [["rank", "name"], ["0", "a"], ["1", "b"]], [[""], ["0"]]):
+        assert len(book._without_index(table(kept))["c"][2]) == len(kept[0])
 
 
 # ---- the tree, on a tiny project ---------------------------------------------------------------
@@ -546,7 +664,7 @@ def test_the_outline_is_the_navigation(pdf):
     assert [(n, squeezed(t)) for n, t in found] == [(n, squeezed(t)) for n, t in wanted if n > 1 or t in chapters_only]
     last = [title for level, title, _ in pdf.outline if level == 1][-2:]
     assert last == ["Wrong answers and sources", "Notebooks"]
-    assert pdf.outline[0][:2] == (2, "How to read this book")
+    assert pdf.outline[0][1] == "How to read this book"
 
 
 def test_no_link_inside_the_pdf_dangles_and_all_fonts_are_in_it(made):
@@ -626,7 +744,9 @@ def test_nothing_in_the_epub_is_wider_than_a_phone(made):
     sheet = (ROOT / "scripts/press/book.css").read_text(encoding="utf-8")
     bodies = [
         f'<div data-file="{name}">{re.search("<body[^>]*>(.*)</body>", text, re.S)[1]}</div>'
-        for name, text in ((name, etree.tostring(tree, encoding="unicode", method="html")) for name, tree in epub_pages(made["epub"]))
+        for name, text in (
+            (name, etree.tostring(tree, encoding="unicode", method="html")) for name, tree in epub_pages(made["epub"])
+        )
     ]
     wide = {}
     with sync_playwright() as playwright:

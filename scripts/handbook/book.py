@@ -696,9 +696,7 @@ class _Builder:
             left = len(lines) - SHOWN_CODE
             inside.append(element("CodeBlock", [["", [], []], "\n".join(lines[:SHOWN_CODE])]))
             whole = span("outside", words("the notebook’s file"), address=self._address(), shown="no")
-            inside.append(
-                div("cut", [element("Plain", [*words(f"… {left} more lines in"), element("Space"), whole])])
-            )
+            inside.append(div("cut", [element("Plain", [*words(f"… {left} more lines in"), element("Space"), whole])]))
         else:
             inside.append(element("CodeBlock", [["", [], []], "\n".join(lines)]))
         for output in cell.outputs:

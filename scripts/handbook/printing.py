@@ -32,6 +32,7 @@ from .figures import INK, inline_svg
 
 PRESS = Path(__file__).resolve().parents[1] / "press"
 PRINT_INK = "#333333"  # of figures on paper
+COLUMN = 378.0  # pt; the printed page's
 PHONE_TABLE = 46.0  # of a table's text on a phone, in halves of an em
 PAGE_WIDTH, PHONE_WIDTH = 84, 44  # ex; of the printed page's column, and of a phone's screen at common sizes of text
 FONTS = ("rinoh_typeface_dejavusans", "pylopdf_fonts_zh_cn")  # packages that hold fonts
@@ -210,8 +211,8 @@ def _typst(node: Node) -> list[Node] | None:
                 _raw("\n]", False),
             ]
         case "drawing":
-            width = at["width"]
-            return [_raw(f"#drawing({quoted(at['name'])}, {quoted(at['alternative'])}, {width})", False)]
+            arguments = f"{quoted(at['name'])}, {quoted(at['alternative'])}, {at['width']}, {at['turned']}"
+            return [_raw(f"#drawing({arguments})", False)]
         case "computed":
             return list(content)
     if inline and identifier:
@@ -441,11 +442,15 @@ def _print_figure(svg: str) -> str:
     return re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
 
 
-def _print_width(svg: str) -> float:
-    """How wide a figure is printed, in points: at four fifths, but its smallest letters not below SMALLEST."""
+def _print_size(svg: str) -> tuple[float, bool]:
+    """How wide a figure is printed, in points, and whether it is turned to fit so.
+
+    At four fifths, but its smallest letters not below SMALLEST, unless the column is too narrow by a little.
+    """
     width = float(re.search(r'<svg[^>]*\bwidth="([\d.]+)pt"', svg)[1])
     letters = min(map(float, re.findall(r'<text style="font(?:-size)?: (?:[a-z]+ )*([\d.]+)px', svg)), default=10.0)
-    return width * max(0.8, SMALLEST / letters)
+    wanted = width * max(0.8, SMALLEST / letters)
+    return wanted, letters * min(wanted, COLUMN) / width < 0.9 * SMALLEST
 
 
 def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[str], None]) -> int:
@@ -467,7 +472,7 @@ def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[s
         listed.append({"tex": formula[0], "parts": parts})
     widths = {}
     for name, svg in book.figures.items():
-        widths[name] = _print_width(svg)
+        widths[name] = _print_size(svg)
         (work / f"figures/{name}.svg").write_text(_print_figure(svg), encoding="utf-8")
     say(f"drew {len(listed)} formulas and {len(widths)} figures")
     _write_data(book, edition, work, formulas=listed)
@@ -477,7 +482,8 @@ def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[s
     def widen(node: Node) -> list[Node] | None:
         if node["t"] == "Div" and node["c"][0][1] == ["drawing"]:
             name = dict(node["c"][0][2])["name"]
-            node = element("Div", [["", ["drawing"], [*node["c"][0][2], ("width", str(widths[name]))]], []])
+            size = [("width", f"{widths[name][0]:.1f}"), ("turned", str(widths[name][1]).lower())]
+            node = element("Div", [["", ["drawing"], [*node["c"][0][2], *size]], []])
         if node["t"] == "Div" and node["c"][0][1] == ["note"]:
             identifier, classes, attributes = node["c"][0]
             if identifier.replace("--note-", "--ref-") not in cited:  # only in a table's head, which has no places
@@ -543,7 +549,11 @@ def _set(source: Path, target: Path, edition: Edition) -> None:
 def _name_formulas(made: pikepdf.Pdf, formulas: set[str]) -> None:
     """Typst tags every image as a figure; those that are formulas become formulas, as PDF/UA wants them."""
     for node in made.objects:
-        if isinstance(node, pikepdf.Dictionary) and node.get("/S") == "/Figure" and str(node.get("/Alt", "")) in formulas:
+        if (
+            isinstance(node, pikepdf.Dictionary)
+            and node.get("/S") == "/Figure"
+            and str(node.get("/Alt", "")) in formulas
+        ):
             node.S = pikepdf.Name.Formula
 
 
@@ -563,7 +573,9 @@ def _with_openings(blocks: list[Node]) -> list[Node]:
 
 def _document(blocks: Iterable[Node], meta: dict[str, str | list[str]] | None = None) -> str:
     def value(given: str | list[str]) -> Node:
-        return element("MetaString", given) if isinstance(given, str) else element("MetaList", [value(g) for g in given])
+        return (
+            element("MetaString", given) if isinstance(given, str) else element("MetaList", [value(g) for g in given])
+        )
 
     texts = {key: value(given) for key, given in (meta or {}).items()}
     return json.dumps({"pandoc-api-version": tree.API, "meta": texts, "blocks": list(blocks)})
@@ -710,7 +722,13 @@ def epub(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[
         "accessModeSufficient": ["textual"],
     }
     target.parent.mkdir(parents=True, exist_ok=True)
-    options = ["--split-level=3", "--toc", "--toc-depth=3", f"--css={PRESS / 'book.css'}", f"--epub-cover-image={cover}"]
+    options = [
+        "--split-level=3",
+        "--toc",
+        "--toc-depth=3",
+        f"--css={PRESS / 'book.css'}",
+        f"--epub-cover-image={cover}",
+    ]
     arguments = ["-f", "json", "-t", "epub3", "-o", str(target), "--syntax-highlighting=monochrome", *options]
     tree.pandoc(arguments, _document(blocks, meta), SOURCE_DATE_EPOCH=str(int(edition.when.timestamp())))
     say("wrote EPUB")
