@@ -298,8 +298,9 @@ def test_what_is_copied_has_no_signs_of_no_width_and_no_mark_of_a_broken_line(ti
     code = f"```python\ntotal = {' + '.join(['first_summand'] * 12)}\n```"
     text = f"{row}|\n{'| --- ' * 4}|\n{row}|\n\n[here](https://example.org/a-long/address_of/a.page)\n\n{code}"
     pdf = printed(tiny_book(tiny, text))
+    assert outside_the_margins(pdf) == []
     text = "".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf))
-    assert "example.org/a-long" in text and "first_summand" in text
+    assert "example.org" in text and "first_summand" in text
     assert not re.search("[\u200b\u200c\ufeff↳]", text)
 
 
@@ -329,7 +330,7 @@ def test_follow_ups_are_a_heading(tiny):
 
 def test_the_book_drops_what_only_the_site_shows(tiny):
     (tiny / "docs/conventions.md").write_text(
-        "# How\n\nA <!-- site -->green <!-- /site -->tick. <!-- book: Printed. -->.\n"
+        "# How\n\nA <!-- site -->green <!-- /site -->tick. <!-- book: Printed. -->\n"
     )
     whole = book.build(tiny_book(tiny, "nothing"))
     assert [h.title for h in whole.outline[:2]] == ["How", "CUDA"]
@@ -584,7 +585,9 @@ def test_nothing_of_a_chapter_is_lost(chapter, made, pdf):
         lost = {tex: (n, other.formulas[tex]) for tex, n in site.formulas.items() if other.formulas[tex] != n}
         assert lost == {}, f"formulas that the {name} shows another number of times than the site"
         for kind, count in site.counts.items():
-            if kind != "figures" and kind in other.counts or name == "EPUB":
+            if (kind, name) == ("tables", "PDF"):  # one that is too wide becomes two
+                assert 0 <= other.counts[kind] - count <= 2, "tables in the PDF"
+            elif kind != "figures" and kind in other.counts or name == "EPUB":
                 assert other.counts[kind] == count, f"{kind} in the {name}"
     assert printed.counts["figures"] == site.counts["figures"], "figures in the PDF"
     embedded = len([c for c in evidence.claims(chapter.text) if c.embedded])
@@ -688,17 +691,22 @@ def test_no_link_inside_the_pdf_dangles_and_all_fonts_are_in_it(made):
             assert metadata.get("pdfuaid:part") == "1"
 
 
-def test_no_letter_stands_outside_the_margins(made):
-    """Also no formula and no code: half an inch of the outer margin stays white."""
-    for number, page in enumerate(pypdfium2.PdfDocument(made["pdf"])):
+def outside_the_margins(pdf: Path) -> list[tuple[int, str]]:
+    """Page and text of what stands in the outer half inch of a page, at its sides, or the outer 20 points."""
+    found = []
+    for number, page in enumerate(pypdfium2.PdfDocument(pdf)):
         width, height = page.get_size()
         text = page.get_textpage()
         for index in range(text.count_rects()):
             left, bottom, right, top = text.get_rect(index)
-            assert left > 30 and right < width - 30 and bottom > 20 and top < height - 20, (
-                number,
-                text.get_text_bounded(left, bottom, right, top),
-            )
+            if left < 30 or right > width - 30 or bottom < 20 or top > height - 20:
+                found.append((number, text.get_text_bounded(left, bottom, right, top)))
+    return found
+
+
+def test_no_letter_stands_outside_the_margins(made):
+    """Also no formula and no code."""
+    assert outside_the_margins(made["pdf"]) == []
 
 
 @pytest.mark.parametrize("kind", edition.KINDS)

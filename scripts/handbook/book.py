@@ -201,8 +201,8 @@ def _wrong(book: list[Chapter]) -> str:
             chapter = box.chapter
             text.append(f"\n## {chapter.title}\n")
         said = re.search(r"[\"“](.+?)[\"”]", box.body.replace(f"**{chapters.WRONG}**", ""), re.S)
-        words = f"“{' '.join(said[1].split())}”\\\n  Corrected in" if said else "A box corrects what is said on"
-        text.append(f"- {words} [{box.question.title}]({chapter.name}#{box.question.id})")
+        words = f"“{' '.join(said[1].split())}”\\\n  Corrected under" if said else "A box corrects what is said under"
+        text.append(f"- {words} “[{box.question.title}]({chapter.name}#{box.question.id})”")
     return "\n".join(text) + "\n"
 
 

@@ -262,7 +262,7 @@ GAP = 2.1  # that the margins of a column take
 BOLD = 1.15  # as wide as the upright letters
 CODE = 1.01  # a character of code
 TABLE, SMALLEST = 8.6, 6.5  # pt
-SOFT = "#h(0pt);"
+SOFT = "#soft;"
 _BREAKS = re.compile(r"(?<=[./_:,(\-])(?=\w)|(?<=[a-z])(?=[A-Z])")
 
 
@@ -286,7 +286,7 @@ def _breakable(word: str) -> list[str]:
 
 
 def _softened(node: Node) -> list[Node] | None:
-    """A space of no width at each such place: unlike a character of no width, it is not copied with the text."""
+    """A space at each such place that no eye sees: unlike a character of no width, it is not copied with the text."""
     if node["t"] == "Str":
         parts = [element("Str", part) for part in _breakable(node["c"])]
     elif node["t"] == "Code":
