@@ -3,7 +3,8 @@
 //
 // request  {"macros": {"name": "TeX"}, "output": "chtml" or "svg", "width": of a line in ex, "formulas": [[tex, display], …]}
 // answer   {"formulas": [{"html": "…"} or {"error": "…"}, …], "styles": {selector: rule}}
-// for svg  {"formulas": [{"html": "…"} …]}: one <svg> for each part between two possible line breaks
+// for svg  {"formulas": [{"html": "…"} …]}: one <svg> for each part between two possible line breaks, and between them
+//          <mjx-break gap="0.222">, the space in em where the line goes on
 
 import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
@@ -15,7 +16,7 @@ const NOISE = /^(data-.*|id|noic|overflow|texclass|unselectable|variant|xmlns)$/
 
 const {macros, formulas, output: kind, width} = JSON.parse(readFileSync(0, 'utf8'));
 const newcm = fileURLToPath(new URL('../vendor/mathjax/newcm', import.meta.url));
-const {startup: {adaptor, output}, tex2chtmlPromise, tex2svgPromise, chtmlStylesheet} = await init({
+const {startup: {adaptor, document, output}, tex2chtmlPromise, tex2svgPromise, chtmlStylesheet} = await init({
   loader: {
     load: ['input/tex', `output/${kind}`, ...(kind === 'svg' ? [] : ['a11y/assistive-mml']), ...EXTENSIONS.map((name) => `[tex]/${name}`)],
     paths: {'mathjax-newcm': newcm},
@@ -38,6 +39,53 @@ function clean(node) {
   adaptor.childNodes(node).filter((child) => child.attributes).forEach(clean);
 }
 
+// Where a formula in the text may break: as in TeX behind a relation or an operator, but neither between
+// delimiters nor within 3 × 10⁹. A part that is then wider than `limit` ex may break between delimiters too.
+const limit = 0.6 * width;
+let unbroken = true;
+let root; // of the formula that is typeset
+const [BINARY, RELATION, OPEN, CLOSE] = [2, 3, 4, 5]; // MathJax's classes
+
+function markBreaks(node, depth = 0) {
+  const children = node.childNodes;
+  children.forEach((child, index) => {
+    if (child.isKind('mstyle')) depth = markBreaks(child.childNodes[0], depth);
+    if (!child.isEmbellished) return;
+    const operator = child.coreMO();
+    const text = operator.getText();
+    if (/^[)\]}⟩⌋⌉]$/.test(text) || operator.texClass === CLOSE) depth = Math.max(0, depth - 1);
+    if (/^[([{⟨⌊⌈]$/.test(text) || operator.texClass === OPEN) depth += 1;
+    if (operator.attributes.get('linebreak') !== 'auto') return;
+    operator.attributes.set('linebreak', 'nobreak'); // before it
+    const [before, after] = [children[index - 1], children[index + 1]];
+    const power = text === '×' && before?.isKind('mn') && isTenth(after);
+    if (!before || !after || power || (unbroken && depth > 0) || ![BINARY, RELATION].includes(operator.texClass)) return;
+    operator.setProperty('forcebreak', true);
+    operator.attributes.set('linebreakstyle', 'after');
+    for (const each of [node, node.parent]) each.setProperty('process-breaks', true);
+  });
+  return depth;
+}
+
+function isTenth(node) {
+  const base = node?.isKind('msup') ? node.childNodes[0] : node;
+  return base?.isKind('mn') && base.getText() === '10';
+}
+
+// MathJax leaves out the space at a break; the reader of the drawing puts it back where the line goes on.
+function markGaps(node) {
+  const gaps = [];
+  root.walkTree((each) => {
+    if (!each.isKind('mo') && !each.isKind('mspace') || !each.getProperty('forcebreak')) return;
+    gaps.push(each.texClass === BINARY ? 4 / 18 : each.texClass === RELATION ? 5 / 18 : 0);
+  });
+  const breaks = adaptor.tags(node, 'mjx-break');
+  if (breaks.length !== gaps.length) throw new Error('a formula in the text breaks its line: display it');
+  breaks.forEach((each, index) => adaptor.setAttribute(each, 'gap', gaps[index].toFixed(3)));
+}
+
+const widest = (node) => Math.max(...adaptor.tags(node, 'svg').map((svg) => parseFloat(adaptor.getAttribute(svg, 'width')) || 0));
+
 // What MathJax's style sheet says of lines, for readers that apply no style sheet to a drawing.
 function draw(node) {
   const kind = adaptor.getAttribute(node, 'class');
@@ -58,9 +106,16 @@ function draw(node) {
 async function typeset([tex, display]) {
   try {
     if (kind === 'svg') {
-      const node = await tex2svgPromise(tex, {display, em: 16, ex: 8, containerWidth: 8 * width});
+      const metrics = {display, em: 16, ex: 8, containerWidth: 8 * width};
+      unbroken = true;
+      let node = await tex2svgPromise(tex, metrics);
+      if (!display && widest(node) > limit) {
+        unbroken = false;
+        node = await tex2svgPromise(tex, metrics);
+      }
       draw(node);
       clean(node);
+      if (!display) markGaps(node);
       return {html: adaptor.innerHTML(node).replace(/\bMJX-\d+-/g, 'MJX-')}; // the number counts formulas
     }
     const node = await tex2chtmlPromise(tex, {display});
@@ -74,6 +129,14 @@ async function typeset([tex, display]) {
 
 // The rules of every kind of element, so that the general part of the style sheet is always the same.
 if (kind === 'chtml') for (const kind of output.factory.getKinds()) output.wrapperUsage.add(kind);
+
+if (kind === 'svg') {
+  // Displayed formulas keep MathJax's rule, which there is also TeX's: to break before an operator.
+  document.inputJax[0].postFilters.add(({math, data}) => {
+    root = data.root;
+    if (!math.display) markBreaks(root.childNodes[0]);
+  }, 100);
+}
 
 const results = [];
 for (const formula of formulas) results.push(await typeset(formula));

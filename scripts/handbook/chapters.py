@@ -142,6 +142,16 @@ def without_code(text: str) -> str:
     return blank(text, _FENCE, _CODE, _COMMENT)
 
 
+def code_lines(text: str) -> list[tuple[int, str]]:
+    """The lines within fences, each with its number from 1, without the marks of a quotation."""
+    return [
+        (line_of(text, match.start()) + number, line.removeprefix(match["indent"]))
+        for match in _FENCE.finditer(text)
+        for number, line in enumerate(match[0].split("\n")[:-1])
+        if number
+    ]
+
+
 def without_math(text: str) -> str:
     """Blanks out `$$…$$` and `$…$`; expects code to be blanked before."""
     return blank(text, DISPLAY, INLINE)

@@ -37,6 +37,20 @@ def check(root: Path) -> list[Problem]:
     return sorted(set(problems))
 
 
+CODE_COLUMNS = 84  # that the printed page holds
+
+
+def advice(root: Path) -> list[Problem]:
+    """What is no error but reads badly in the book: lines of code in chapters that it must break."""
+    found = []
+    for chapter in chapters.read_all(root):
+        for number, line in chapters.code_lines(chapter.text):
+            if len(line) > CODE_COLUMNS:
+                what = f"the line of code has {len(line)} characters; the book breaks it behind {CODE_COLUMNS}"
+                found.append(Problem(chapter.file, number, what, "Break it where it reads well"))
+    return found
+
+
 def check_navigation(book: list[Chapter], root: Path) -> list[Problem]:
     """Chapters that mkdocs.yml's navigation leaves out, where it has one."""
     config = (root / "mkdocs.yml").read_text(encoding="utf-8")

@@ -84,8 +84,17 @@ def prepare(root: Path) -> list[Problem]:
         for cell in notebook.cells:
             if cell.kind == "markdown":
                 _note(cell.source, notebook.file, cell.line + 1, places)  # below `"source": [`
-    _, refused = typesetting.typeset(places)
+    done, refused = typesetting.typeset(places)
+    problems += [_broken(f, *places[f]) for f, markup in done.items() if not f[1] and FORCED_BREAK in markup]
     return sorted([*problems, *(_refused(f, cause, *places[f]) for f, cause in refused.items())])
+
+
+FORCED_BREAK = 'linebreak="newline"'  # what MathJax makes of `\\\\` outside of an environment
+
+
+def _broken(formula: Formula, file: str, line: int) -> Problem:
+    what = f"the formula ${formula[0]}$ in the text breaks its line"
+    return Problem(file, line, what, r"Display it between $$ and $$, or take out \\ or \newline")
 
 
 def _note(text: str, file: str, line: int, places: dict[Formula, tuple[str, int]]) -> None:
