@@ -134,6 +134,58 @@ def test_mathematics_shows_once_also_after_instant_navigation(page, chapter):
     )
 
 
+def test_what_a_title_says_is_shown_on_hover_and_on_focus_until_escape(page):
+    page.goto("cuda/matmul.html")
+    claim, tip = page.locator("article a.claim").first, page.get_by_role("tooltip")
+    says = claim.get_attribute("title")
+    assert says.startswith("Proven by the notebook")
+    claim.hover()
+    expect(tip).to_have_text(says)
+    expect(claim).to_have_accessible_description(says)
+    page.mouse.move(0, 0)
+    expect(tip).to_have_count(0)
+    page.keyboard.press("Tab")  # from now on the focus is shown
+    claim.focus()
+    expect(tip).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(tip).to_have_count(0)
+    assert claim.get_attribute("title") == says
+
+
+@pytest.mark.parametrize("url", ["fundamentals/frameworks.html", "notebooks/cuda/coalescing.html"])
+def test_code_is_copied_as_it_is_shown(page, url):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(url)
+    block = page.locator("article .highlight").first
+    block.locator("button").click()
+    expect(page.locator(".md-dialog")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()").strip() == block.locator("pre").inner_text().strip()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_back_leads_to_where_the_reader_was(page, width):
+    """Answers that were far from the window have an estimated height; those that were read keep theirs."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("fundamentals/normalization.html")
+    for _ in range(8):  # as one reads, so that answers get their own height
+        page.mouse.wheel(0, 1500)
+        page.wait_for_timeout(100)
+    shown = (
+        """() => [...document.querySelectorAll(".answer a.claim")].map((claim) => claim.getBoundingClientRect().top)"""
+    )
+    while not (near := [i for i, top in enumerate(page.evaluate(shown)) if 150 < top < 700]):
+        page.mouse.wheel(0, 300)
+        page.wait_for_timeout(100)
+    near = near[0]
+    before = page.evaluate(shown)[near]
+    page.locator(".answer a.claim").nth(near).click()
+    page.wait_for_url("**/notebooks/**")
+    expect(page.locator(".nb-cell:target")).to_be_in_viewport()
+    page.go_back()
+    expect(page.locator("article h1")).to_contain_text("ormalization")
+    page.wait_for_function(f"Math.abs(({shown})()[{near}] - {before}) < 20")
+
+
 def test_light_and_dark(page):
     backgrounds = []
     for scheme in ("light", "dark"):
