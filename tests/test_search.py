@@ -204,15 +204,14 @@ def test_no_part_of_the_index_outgrows_its_size(built):
 
 
 def test_search_finds_what_readers_type(page: Page):
-    """The goals, 90 % first and 97 % among the first three, hold for what was tuned on; for other queries see
-    docs/decisions/0005: there the test holds what was reached when they were written."""
+    """The goals, 90 % first and 97 % among the first three, for what was tuned on and for what was not."""
     page.goto(search_report.PAGE)
     answers = search_report.ask(page, search_report.read_queries())
-    for name, first_place, three in (("tuned", 0.90, 0.97), ("held_out", 0.86, 0.92)):
+    for name in ("tuned", "held_out"):
         mine = [answer for answer in answers if answer.query.set == name]
         missed = [(a.query.text, a.rank) for a in mine if a.rank != 1]
-        assert search_report.hits(mine, 1) >= first_place, (name, missed)
-        assert search_report.hits(mine, 3) >= three, (name, missed)
+        assert search_report.hits(mine, 1) >= 0.90, (name, missed)
+        assert search_report.hits(mine, 3) >= 0.97, (name, missed)
     for answer in answers:
         kinds = ["notebooks/" in address for address in answer.found]
         assert kinds == sorted(kinds), f"{answer.query.text}: a notebook stands above an answer"

@@ -48,11 +48,12 @@ const markNext = () => {
 }
 const attend = (within) => {
   const boxes = within.querySelectorAll("mjx-container[display], .md-typeset__scrollwrap")
-  if (boxes.length && !waiting.size) whenIdle(markNext)
+  const idle = !waiting.size
   for (const box of boxes) {
     watch.observe(box)
-    waiting.add(box)
+    if (!box.querySelector("a")) waiting.add(box) // a link in it is a stop already
   }
+  if (idle && waiting.size) whenIdle(markNext)
   // Each code block's buttons stand in a <nav> without a name.
   for (const buttons of within.querySelectorAll("nav.md-code__nav")) buttons.setAttribute("role", "none")
 }
