@@ -44,17 +44,25 @@ def copy_project(to: Path, times: int) -> None:
         for number in range(2, times + 1):
             name = chapter.name.replace(".md", f"-{number}.md")
             text = chapter.text.replace(f"title: {chapter.title}", f"title: {chapter.title}, copy {number}", 1)
-            for question in chapter.questions:
-                text = re.sub(rf"(?<![\w-]){re.escape(question.id)}(?![\w-])", f"{question.id}-{number}", text)
-                ids.append(f"{question.id}-{number}")
-            # Links from here to this chapter's own questions would name the new ids in the old file.
-            text = text.replace(f"({Path(chapter.file).name}#", f"({Path(name).name}#")
-            (to / "docs" / name).write_text(text, encoding="utf-8")
+            new = {question.id: f"{question.id}-{number}" for question in chapter.questions}
+            ids += new.values()
+            (to / "docs" / name).write_text(renamed(text, new), encoding="utf-8")
             rows.append(entry[0].replace(chapter.name, name))
         config = config.replace(entry[0], "".join(rows))
     (to / "mkdocs.yml").write_text(config, encoding="utf-8")
     with (to / "docs/published-ids.txt").open("a", encoding="utf-8") as published:
         published.writelines(f"{identifier}\n" for identifier in ids)
+
+
+def renamed(text: str, new: dict[str, str]) -> str:
+    """A chapter under new ids: in the front matter, in its headings, and in links within the page.
+
+    Links to other files stay: a notebook's label may have the same name.
+    """
+    for old, identifier in new.items():
+        text = re.sub(rf"^  {re.escape(old)}:$", f"  {identifier}:", text, count=1, flags=re.M)
+        text = re.sub(rf"(?<=[( ]#){re.escape(old)}(?=[) ])", identifier, text)
+    return text
 
 
 def mkdocs(root: Path, *arguments: str) -> subprocess.Popen:

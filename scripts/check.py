@@ -21,9 +21,6 @@ def main() -> int:
     problems = [p for p in content.check(ROOT) if not wanted or p.file in wanted]
     for problem in problems:
         print(problem, file=sys.stderr)
-    for found in content.advice(ROOT):
-        if not wanted or found.file in wanted:
-            print(f"advice: {found}", file=sys.stderr)
     book = [c for c in chapters.read_all(ROOT) if not wanted or c.file in wanted]
     claims = sum(len(evidence.claims(c.text)) for c in book)
     print(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import benchmark
 import chromium
 import pytest
 from conftest import CHAPTER, ROOT
@@ -71,3 +72,11 @@ def test_a_failing_notebook_keeps_its_old_file(project):
 def test_a_given_browser_is_used(monkeypatch):
     monkeypatch.setenv("CHROMIUM", "/somewhere/chromium")
     assert chromium.find() == "/somewhere/chromium"
+
+
+def test_the_benchmark_copies_a_chapter_under_new_ids():
+    text = "questions:\n  mixup:\n    level: core\n\n## What is mixup? { #mixup }\n\n[it](#mixup), [a cell](../../notebooks/a/b.ipynb#mixup)\n"
+    copy = benchmark.renamed(text, {"mixup": "mixup-2"})
+    assert "  mixup-2:\n" in copy
+    assert "## What is mixup? { #mixup-2 }" in copy
+    assert "[it](#mixup-2), [a cell](../../notebooks/a/b.ipynb#mixup)" in copy

@@ -75,13 +75,12 @@ def test_a_wrong_number_fails_the_build_with_file_and_line(tiny):
     assert f"{CHAPTER_FILE}:{line}: '76 %' is not proven" in result.stderr
 
 
-def test_a_line_of_code_that_the_book_must_break_is_advice_and_no_error(tiny):
+def test_a_line_of_code_that_the_book_must_break_is_told(tiny):
     chapter = tiny / "docs/cuda/memory.md"
     given = chapter.read_text()
     code = "> ```python\n> {}\n> {}\n> ```\n\n"
     long, fits = "x" * (content.CODE_COLUMNS + 1), "y" * content.CODE_COLUMNS
     chapter.write_text(given.replace("**Follow-ups**", code.format(fits, long) + "**Follow-ups**"))
-    (found,) = content.advice(tiny)
+    (found,) = content.check(tiny)
     assert found.file == "docs/cuda/memory.md"
     assert chapter.read_text().splitlines()[found.line - 1] == f"> {long}"
-    assert content.check(tiny) == []

@@ -40,15 +40,18 @@ def check(root: Path) -> list[Problem]:
 CODE_COLUMNS = 84  # that the printed page holds
 
 
-def advice(root: Path) -> list[Problem]:
-    """What is no error but reads badly in the book: lines of code in chapters that it must break."""
-    found = []
-    for chapter in chapters.read_all(root):
-        for number, line in chapters.code_lines(chapter.text):
-            if len(line) > CODE_COLUMNS:
-                what = f"the line of code has {len(line)} characters; the book breaks it behind {CODE_COLUMNS}"
-                found.append(Problem(chapter.file, number, what, "Break it where it reads well"))
-    return found
+def check_code(chapter: Chapter) -> list[Problem]:
+    """Lines of code that the printed page would have to break."""
+    return [
+        Problem(
+            chapter.file,
+            number,
+            f"the line of code has {len(line)} characters; the book breaks it behind {CODE_COLUMNS}",
+            "Break it where it reads well",
+        )
+        for number, line in chapters.code_lines(chapter.text)
+        if len(line) > CODE_COLUMNS
+    ]
 
 
 def check_navigation(book: list[Chapter], root: Path) -> list[Problem]:
@@ -94,6 +97,7 @@ def _check_chapter(chapter: Chapter, root: Path, files: frozenset) -> tuple[Prob
         *questions.check_form(chapter),
         *evidence.check(chapter.text, chapter.file, root),
         *unsupported.check(chapter),
+        *check_code(chapter),
         *check_links(chapter.text, chapter.file, root),
     )
 
