@@ -46,6 +46,8 @@ const markNext = () => {
   if (box.isConnected) mark(box) // one at a time: its whole answer is laid out for it
   if (waiting.size) whenIdle(markNext)
 }
+// Without a keyboard at hand that is not urgent: a phone has its page to show first.
+const LATER = matchMedia("(hover: hover)").matches ? 0 : 8000 // milliseconds
 const attend = (within) => {
   const boxes = within.querySelectorAll("mjx-container[display], .md-typeset__scrollwrap")
   const idle = !waiting.size
@@ -53,7 +55,7 @@ const attend = (within) => {
     watch.observe(box)
     if (!box.querySelector("a")) waiting.add(box) // a link in it is a stop already
   }
-  if (idle && waiting.size) whenIdle(markNext)
+  if (idle && waiting.size) setTimeout(() => whenIdle(markNext), LATER)
   // Each code block's buttons stand in a <nav> without a name.
   for (const buttons of within.querySelectorAll("nav.md-code__nav")) buttons.setAttribute("role", "none")
 }
