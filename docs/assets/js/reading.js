@@ -78,7 +78,10 @@ const tell = (element) => {
   element.setAttribute("aria-describedby", tip.id)
   document.body.append(tip)
   tip.showPopover()
-  const box = element.getBoundingClientRect()
+  place()
+}
+const place = () => {
+  const box = told.getBoundingClientRect()
   const { offsetWidth, offsetHeight } = tip
   const below = box.bottom + 6 + offsetHeight <= innerHeight
   tip.style.top = `${below ? box.bottom + 6 : box.top - 6 - offsetHeight}px`
@@ -104,7 +107,7 @@ document.addEventListener("focusin", (event) => {
 })
 document.addEventListener("focusout", hush)
 document.addEventListener("keydown", (event) => event.key === "Escape" && hush())
-document.addEventListener("scroll", hush, { passive: true })
+document.addEventListener("scroll", () => told && (told.matches(":hover, :focus-visible") ? place() : hush()), { passive: true })
 
 // An answer that was not near the window is as high as estimated (handbook.css), so Back would end at another place than
 // was left. The boxes of a page that is left keep their heights.
