@@ -114,6 +114,14 @@ def too_wide(page: Page) -> list[str]:
     )
 
 
+def until(page: Page, condition: str) -> None:
+    """Wait for an expression to hold. Playwright's own `wait_for_function` evaluates text, which the policy forbids."""
+    page.evaluate(
+        "async () => { for (let turn = 0; turn < 400; turn++) {"
+        f" if ({condition}) return; await new Promise(go => setTimeout(go, 50)) }} throw new Error('waited in vain') }}"
+    )
+
+
 def settle(page: Page) -> None:
-    """Wait until the page has measured all its boxes, which it does when it is idle."""
-    page.evaluate("(async () => { for (let i = 0; i < 100; i++) await new Promise(requestIdleCallback) })()")
+    """Wait until the page has measured all its boxes, which it does when it is idle (reading.js)."""
+    until(page, "waiting.size === 0")

@@ -188,17 +188,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
-def until(page: Page, condition: str) -> None:
-    """Wait for an expression to hold. Playwright's own `wait_for_function` evaluates text, which the policy forbids."""
-    page.evaluate(
-        "async () => { for (let turn = 0; turn < 400; turn++) {"
-        f" if ({condition}) return; await new Promise(go => setTimeout(go, 50)) }} throw new Error('waited in vain') }}"
-    )
-
-
 def ready(page: Page) -> None:
     """Wait until the worker rules the page."""
-    until(page, "navigator.serviceWorker.controller")
+    browsing.until(page, "navigator.serviceWorker.controller")
 
 
 def test_what_was_read_opens_without_a_network_and_the_rest_says_so(context, published):
@@ -208,7 +200,7 @@ def test_what_was_read_opens_without_a_network_and_the_rest_says_so(context, pub
     page.goto(published.address + NOTEBOOK_URL)
     assert search(page, "coalescing")
     # The page that was open before the worker was, is kept too; by then it is.
-    until(page, f"(await (await caches.open('handbook')).keys()).some(r => r.url.includes('{CHAPTER_URL}'))")
+    browsing.until(page, f"(await (await caches.open('handbook')).keys()).some(r => r.url.includes('{CHAPTER_URL}'))")
     published.cut()
     context.set_offline(True)
     faults = browsing.watch(page, published.address)

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import brotli
 import pytest
-from browsing import SITE, too_wide
+from browsing import SITE, too_wide, until
 from conftest import ROOT
 from handbook import chapters, evidence, notebooks
 from lxml import html
@@ -157,6 +157,9 @@ def test_code_is_copied_as_it_is_shown(page, url):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(url)
     block = page.locator("article .highlight").first
+    block.locator("button").hover()
+    expect(page.get_by_role("tooltip")).to_have_text("Copy to clipboard")
+    expect(block.locator("button")).to_have_accessible_name("Copy to clipboard")  # also while its title is elsewhere
     block.locator("button").click()
     expect(page.locator(".md-dialog")).to_contain_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()").strip() == block.locator("pre").inner_text().strip()
@@ -173,7 +176,9 @@ def test_back_leads_to_where_the_reader_was(page, width):
     shown = (
         """() => [...document.querySelectorAll(".answer a.claim")].map((claim) => claim.getBoundingClientRect().top)"""
     )
-    while not (near := [i for i, top in enumerate(page.evaluate(shown)) if 150 < top < 700]):
+    for _ in range(20):  # to the next claim
+        if near := [i for i, top in enumerate(page.evaluate(shown)) if 150 < top < 700]:
+            break
         page.mouse.wheel(0, 300)
         page.wait_for_timeout(100)
     near = near[0]
@@ -183,7 +188,7 @@ def test_back_leads_to_where_the_reader_was(page, width):
     expect(page.locator(".nb-cell:target")).to_be_in_viewport()
     page.go_back()
     expect(page.locator("article h1")).to_contain_text("ormalization")
-    page.wait_for_function(f"Math.abs(({shown})()[{near}] - {before}) < 20")
+    until(page, f"Math.abs(({shown})()[{near}] - {before}) < 20")
 
 
 def test_light_and_dark(page):
