@@ -201,6 +201,45 @@ def test_light_and_dark(page):
     assert light > 600 > 200 > dark
 
 
+def test_the_scheme_is_there_before_the_theme_s_scripts(page):
+    held = []
+    page.route("**/bundle*.js", lambda route: held.append(route))
+    page.emulate_media(color_scheme="dark")
+    with page.expect_request("**/bundle*.js"):
+        page.goto(url_of(BOOK[0]), wait_until="commit")
+    until(page, "document.body?.dataset.mdColorScheme === 'slate'")
+    held[0].continue_()
+
+
+def test_the_scheme_follows_the_system_or_what_was_chosen(page):
+    scheme = "document.body.dataset.mdColorScheme === '{}'".format
+    page.goto(url_of(BOOK[0]))
+    page.emulate_media(color_scheme="dark")
+    until(page, scheme("slate"))
+    for name, then in [("Use the light", "default"), ("Use the dark", "slate"), ("Follow the system's", "slate")]:
+        page.get_by_role("button", name=f"{name} scheme").click()
+        until(page, scheme(then))
+    page.get_by_role("button", name="Use the light scheme").click()
+    page.goto("index.html")
+    until(page, scheme("default"))
+    expect(page.get_by_role("button", name="Use the dark scheme")).to_be_visible()
+
+
+def test_styles_and_fonts_are_read_once(page):
+    """Also when instant navigation brings a page of another folder."""
+    page.add_init_script(
+        "window.reads = 0; document.fonts.addEventListener('loadingdone', ({ fontfaces }) => (reads += fontfaces.length))"
+    )
+    page.goto("questions.html")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("for (const { sheet } of document.querySelectorAll('link[rel=stylesheet]')) sheet.kept = true")
+    page.locator("article a[href*='cuda/']").first.click()
+    page.wait_for_url("**/cuda/**")
+    expect(page.locator("article h1")).to_be_visible()
+    assert page.evaluate("[...document.styleSheets].every((sheet) => sheet.kept)")
+    assert page.evaluate("[reads, document.fonts.size]") == [page.evaluate("document.fonts.size")] * 2
+
+
 def test_the_index_filters_by_area_level_and_text(page):
     page.goto("questions.html")
     items = page.locator("[data-area][data-level]")
