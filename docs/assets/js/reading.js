@@ -134,13 +134,44 @@ const restore = () => {
 }
 document.addEventListener("click", (event) => event.target.closest?.("a[href]") && keep(), true)
 addEventListener("popstate", () => {
+  if (location.pathname === path) return // an #anchor of this page
   keep()
   returning = true
 })
 
+// A link's heading comes to the window's top, and is held there for half a second: while answers above it get their own
+// heights, and while Material scrolls to where the page before was.
+let wanted // where the last link leads; nothing once the reader moves the page
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]")
+  if (!link) return
+  wanted = link.href
+  setTimeout(land)
+}, true)
+for (const hand of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(hand, () => (wanted = undefined), { passive: true })
+const land = () => {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)))
+  if (wanted !== location.href || !target) return
+  if (!target.matches(":target")) {
+    const link = document.createElement("a") // only a link that is followed makes it the :target
+    link.href = location.hash
+    link.click()
+  }
+  let still = 0
+  const hold = () => {
+    if (wanted !== location.href) return
+    const { top } = target.getBoundingClientRect()
+    target.scrollIntoView()
+    still = Math.abs(target.getBoundingClientRect().top - top) < 1 ? still + 1 : 0
+    if (still < 30) requestAnimationFrame(hold)
+  }
+  hold()
+}
+
 const find = () => {
   hush()
   restore()
+  land()
   // Ready before the reader goes on to a page with formulas; the fonts stand in the style sheet.
   for (const font of document.fonts) if (font.family.startsWith("MJX")) font.load()
   attend(document)

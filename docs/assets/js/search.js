@@ -3,7 +3,8 @@
 (() => {
   "use strict"
   const box = document.querySelector("[data-search]")
-  const base = new URL(JSON.parse(document.getElementById("__config").textContent).base + "/", location.href)
+  const { base: root } = JSON.parse(document.getElementById("__config").textContent) // of the 404 page it ends in a slash
+  const base = new URL(root.replace(/\/*$/, "/"), location.href)
   const toggle = document.getElementById("__search")
   const input = box.querySelector("input")
   const status = box.querySelector("[role='status']")
@@ -138,12 +139,14 @@
   const set = (wanted) => isOpen() !== wanted && toggle.click()
 
   // On a phone Material holds the page still below the open box, and frees it 0.1 s after the box is closed: too late
-  // for a link that is followed at once, since a page that is held does not scroll to its #anchor.
+  // for a link that is followed at once, since a page that is held does not scroll to its #anchor. Material stores for
+  // Back where the page was at the last scroll, which the browser tells a frame later: so it is told here.
   function release() {
     const y = -parseInt(document.body.style.top, 10) || 0
     document.body.removeAttribute("data-md-scrolllock")
     document.body.style.top = ""
     window.scrollTo(0, y)
+    window.dispatchEvent(new Event("scroll"))
   }
 
   input.addEventListener("focus", () => {
@@ -191,21 +194,6 @@
     event.preventDefault()
     input.focus()
     input.select()
-  })
-
-  // ---- the heading that a result, or any link, leads to ----------------------------------------
-
-  // Instant navigation stores how far a page is scrolled, a moment late: a scroll just before a click, or while the
-  // next page is on its way, it stores for the next page, and then does not go to the link's #anchor. So go there.
-  let wanted
-  document.addEventListener("click", (event) => (wanted = event.target.closest?.("a[href]")?.href), true)
-  window.document$?.subscribe(() => {
-    if (wanted === location.href && location.hash && !document.querySelector(":target")) {
-      const link = element("a", { href: location.hash })
-      link.addEventListener("click", (event) => event.stopPropagation())
-      link.click()
-    }
-    wanted = undefined
   })
 
   // ---- the words on the page that a result leads to -------------------------------------------
