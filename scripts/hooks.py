@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from handbook import chapters, content, edition, mathematics, notebooks, offline, pages, questions, rendering, search
 from jinja2 import Environment, FileSystemBytecodeCache
@@ -17,6 +19,9 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 from mkdocs.utils.templates import TemplateContext
 
+if TYPE_CHECKING:
+    from mkdocs.livereload import LiveReloadServer
+
 log = logging.getLogger("mkdocs.handbook")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,13 +31,14 @@ _units: dict[str, list[search.Unit]] = {}  # what search finds, by the page's pa
 _vocabulary = search.Vocabulary()
 _generated: set[str] = set()  # pages that only list what stands elsewhere: found by their titles
 _serving = False
-_rebuilding = False  # under serve, after its first build: search keeps what that found
+_index: Callable[[], dict[str, str]] = dict  # makes the search index of the last build
+_served: search.Served | None = None  # under serve, after its first build: who answers for the index
 
 
 def on_startup(command: Literal["build", "gh-deploy", "serve"], dirty: bool) -> None:
     """Remember whether this is `serve`, whose pages carry a script that no policy would allow."""
-    global _serving, _rebuilding
-    _serving, _rebuilding = command == "serve", False
+    global _serving, _served
+    _serving, _served = command == "serve", None
 
 
 def on_pre_build(config: MkDocsConfig) -> None:
@@ -50,8 +56,7 @@ def on_pre_build(config: MkDocsConfig) -> None:
         "published": not _serving,
         "downloads": edition.downloads(ROOT),
     }
-    if not _rebuilding:
-        _units.clear()
+    _units.clear()
     global _vocabulary
     _vocabulary = search.read_vocabulary(ROOT, {q.id for c in _book.values() for q in c.questions})
 
@@ -129,9 +134,7 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
 
 
 def on_page_context(context: TemplateContext, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
-    """Note what search finds on the page; not again under serve, where an edited chapter would wait for the index."""
-    if _rebuilding:
-        return
+    """Note what search finds on the page."""
     uri = page.file.src_uri
     if uri in _book:
         _units[uri] = search.chapter_units(_book[uri], _vocabulary.words, page.url)
@@ -147,12 +150,22 @@ def on_post_build(config: MkDocsConfig) -> None:
     """Complete the formulas' style sheet with the glyphs shown; add the search index and the finished books."""
     site = Path(config.site_dir)
     mathematics.write_assets(site)
-    global _rebuilding
     units = [unit for units in _units.values() for unit in units]
-    search.write(site, units, _vocabulary.synonyms, ROOT / search.CACHE)
-    if _rebuilding:
-        log.info("Search finds what was there when serve began; start serve again to index what is new")
-    _rebuilding = _serving
+    global _index
+    _index = partial(search.index, units, _vocabulary.synonyms, ROOT / search.CACHE)
+    if _served:
+        _served.renew(_index)
+    else:
+        search.write(site, _index())
     edition.publish(ROOT, site)
     if not _serving:
         offline.finish(site)
+
+
+def on_serve(server: LiveReloadServer, config: MkDocsConfig, builder: Callable[[], None]) -> LiveReloadServer:
+    """From the second build on, have the search index made when a page asks for it: no rebuild waits for it."""
+    global _served
+    _served = search.Served()
+    _served.renew(_index)
+    server.set_app(_served.before(server.get_app()))
+    return server

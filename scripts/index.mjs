@@ -17,7 +17,9 @@ const RARITY = 0.85 // exponent of the inverse document frequency
 const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
 const PART = 12_000 // characters of a part of the index: what one more word of a query costs
 const MOST = { answer: 400, page: 40, notebook: 40 } // units kept for a term, the best: so no term outgrows its part
-const UNITS = 8 // units whose titles and excerpts are fetched together
+const UNITS = 4 // units whose titles and excerpts are fetched together
+const ROOT = 256 // names of parts that the directory holds of a list; a longer list is a tree ...
+const BLOCK = 16 // ... of blocks of so many names, of which a query reads one for each word
 
 const { units, synonyms } = JSON.parse(readFileSync(0, "utf-8"))
 
@@ -112,37 +114,59 @@ for (const [term, rows] of [...postings].sort(([a], [b]) => (a < b ? -1 : 1))) {
 // ---- parts -----------------------------------------------------------------------------------
 
 const files = {}
+const hash = (text) => createHash("sha256").update(text).digest("hex").slice(0, 8)
 
-function part(kind, value) {
-  const text = JSON.stringify(value)
-  const name = `${kind}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`
+function write(name, text) {
   files[`${name}.js`] = `handbookSearch.part("${name}",${text})\n`
-  return name
 }
 
-// A sorted list cut where a part is full: the first key and the name of each.
+// Writes a part; returns the hash of its content, by which it is named.
+function part(kind, value) {
+  const text = JSON.stringify(value)
+  write(`${kind}-${hash(text)}`, text)
+  return hash(text)
+}
+
+// What tells a part from the one before it: as many letters of its first key as the last key there does not share.
+function least(before, first) {
+  let same = 0
+  while (same < before.length && before[same] === first[same]) same++
+  return first.slice(0, same + 1)
+}
+
+// A sorted list cut where a part is full: where each begins, and its name.
 function cut(kind, list) {
-  const firsts = []
-  const names = []
+  const node = { firsts: [], names: [] }
   let open = {}
-  let first = ""
   let length = 0
-  const close = () => {
-    if (!length) return
-    firsts.push(first)
-    names.push(part(kind, open))
-    open = {}
-    length = 0
-  }
+  let last = ""
+  const close = () => length && node.names.push(part(kind, open))
   for (const [name, value] of list) {
     const cost = name.length + JSON.stringify(value).length + 4
-    if (length && length + cost > PART) close()
-    if (!length) first = name
+    if (length && length + cost > PART) {
+      close()
+      open = {}
+      length = 0
+    }
+    if (!length) node.firsts.push(least(last, name))
     open[name] = value
     length += cost
+    last = name
   }
   close()
-  return { firsts, names }
+  return tree(node)
+}
+
+// A node as the directory holds it: of a long list it names blocks, so that what a query fetches of it stays small.
+function tree(node) {
+  if (node.names.length <= ROOT) return node
+  const above = { firsts: [], names: [], blocks: true }
+  for (let from = 0; from < node.names.length; from += BLOCK) {
+    const [firsts, names] = [node.firsts, node.names].map((row) => row.slice(from, from + BLOCK))
+    above.firsts.push(firsts[0])
+    above.names.push(part("blocks", { ...node, firsts, names }))
+  }
+  return tree(above)
 }
 
 const words = new Set()
@@ -154,19 +178,16 @@ for (const group of synonyms) for (const item of group.flatMap(items)) for (cons
 
 const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0)
 const sorted = Object.keys(entries).sort(order)
+const shown = units.map(({ title, where, url, excerpt }) => [title, where, url, excerpt])
 const directory = {
   answers,
   notebooks: units.filter((unit) => unit.kind !== "notebook").length,
   terms: cut("terms", sorted.map((term) => [term, entries[term]])),
   words: cut("words", [...words].sort(order).map((word) => [word, 0])),
   endings: cut("endings", [...words].map(reversed).sort(order).map((word) => [word, 0])),
-  units: { firsts: [], names: [] },
+  units: { each: UNITS, edition: hash(JSON.stringify(shown)) },
 }
-for (let first = 0; first < units.length; first += UNITS) {
-  directory.units.firsts.push(first)
-  directory.units.names.push(
-    part("units", units.slice(first, first + UNITS).map(({ title, where, url, excerpt }) => [title, where, url, excerpt])),
-  )
-}
+for (let first = 0; first < shown.length; first += UNITS)
+  write(`units-${directory.units.edition}-${first / UNITS}`, JSON.stringify(shown.slice(first, first + UNITS)))
 files["directory.js"] = `handbookSearch.open(${JSON.stringify(directory)})\n`
 process.stdout.write(JSON.stringify(files))

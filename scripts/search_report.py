@@ -6,7 +6,8 @@ Prints, for each list of queries, how often the right question is first and amon
 95th percentile of the milliseconds from a query to its results, with the parts of the index already loaded and
 without; and the kilobytes that a first query fetches, compressed as the publishing server does it (gzip).
 With --copies, measures an index of that many books of this size: the book, and copies of it whose subjects are other ones,
-because the words that make a subject are changed (see `copies`). Only the book's own questions count as right.
+because the words that make a subject are changed (see `copies`). Only the book's own questions count as right; a second
+table counts the copies of a right question too where a query has common words alone.
 """
 
 from __future__ import annotations
@@ -131,6 +132,28 @@ TOPIC = 0.02  # a word in at most this share of the units makes a subject; a mor
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9]+")
 
 
+def read_units() -> list[search.Unit]:
+    """The book's questions, chapters and notebooks' sections, as a build indexes them."""
+    book = chapters.read_all(ROOT)
+    known = {question.id for chapter in book for question in chapter.questions}
+    words = search.read_vocabulary(ROOT, known).words
+    units = [u for c in book for u in search.chapter_units(c, words, c.name.removesuffix(".md") + ".html")]
+    for path in notebooks.paths(ROOT):
+        notebook = notebooks.read(path, ROOT)
+        units += search.notebook_units(notebook, [f"h{n}" for n in range(99)], "notebook.html")
+    return units
+
+
+def common_words(units: list[search.Unit]) -> set[str]:
+    """The book's words that belong to no subject: all but the rare ones, and but the rarest of each title."""
+    counted = Counter(word for u in units for word in {w.lower() for w in WORD.findall(" ".join(u.fields.values()))})
+    common = {word for word, number in counted.items() if number > TOPIC * len(units)}
+    for unit in units:
+        title = [w.lower() for w in WORD.findall(unit.fields["title"])]
+        common -= {min(title, key=counted.__getitem__)} if title else set()
+    return common
+
+
 def copies(count: int) -> list[search.Unit]:
     """The book's units, and those of count - 1 copies about other subjects.
 
@@ -139,21 +162,11 @@ def copies(count: int) -> list[search.Unit]:
     in each copy. A query then meets `count` times as many questions with its common words, and its rare words only
     where they were.
     """
-    book = chapters.read_all(ROOT)
-    known = {question.id for chapter in book for question in chapter.questions}
-    words = search.read_vocabulary(ROOT, known).words
-    units = [u for c in book for u in search.chapter_units(c, words, c.name.removesuffix(".md") + ".html")]
-    for path in notebooks.paths(ROOT):
-        notebook = notebooks.read(path, ROOT)
-        units += search.notebook_units(notebook, [f"h{n}" for n in range(99)], "notebook.html")
-    counted = Counter(word for u in units for word in {w.lower() for w in WORD.findall(" ".join(u.fields.values()))})
-    topics = {word for word, number in counted.items() if number <= TOPIC * len(units)}
-    for unit in units:
-        title = [w.lower() for w in WORD.findall(unit.fields["title"])]
-        topics |= {min(title, key=counted.__getitem__)} if title else set()
+    units = read_units()
+    common = common_words(units)
 
     def changed(text: str, copy: int) -> str:
-        return WORD.sub(lambda m: m[0] + "qxjvkwzyuh"[copy % 10] * 2 if m[0].lower() in topics else m[0], text)
+        return WORD.sub(lambda m: m[0] if m[0].lower() in common else m[0] + "qxjvkwzyuh"[copy % 10] * 2, text)
 
     others = [
         replace(u, url=f"{u.url}--{copy}", fields={k: changed(v, copy) for k, v in u.fields.items()})
@@ -163,12 +176,23 @@ def copies(count: int) -> list[search.Unit]:
     return units + others
 
 
+def alike(queries: list[Query], count: int) -> list[Query]:
+    """The queries, with what is right where a query names no subject.
+
+    Where all its words are common, the copies of a right question have them as well and cannot be told from it: one
+    of them is right, too.
+    """
+    common = common_words(read_units())
+    names = {q: q.ids + tuple(f"{i}--{n}" for i in q.ids for n in range(1, count)) for q in queries}
+    return [replace(q, ids=names[q]) if all(w.lower() in common for w in WORD.findall(q.text)) else q for q in queries]
+
+
 def one_page(folder: Path, units: list[search.Unit], synonyms: Sequence[Sequence[str]]) -> None:
     """Put into a folder one page of the built site, with an index of these units."""
     shutil.copytree(SITE / "assets", folder / "assets", ignore=shutil.ignore_patterns("*.map"))
     for name in (PAGE, "sitemap.xml", "manifest.webmanifest"):
         shutil.copy(SITE / name, folder / name)
-    search.write(folder, units, synonyms, folder / "search-index")
+    search.write(folder, search.index(units, synonyms, folder / "search-index"))
 
 
 # ---- the report ------------------------------------------------------------------------------
@@ -179,7 +203,7 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def report(site: Path, misses: bool) -> None:
+def report(site: Path, misses: bool, count: int = 1) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/"
@@ -197,6 +221,13 @@ def report(site: Path, misses: bool) -> None:
                 rows = [answer for answer in mine if kind in ("", answer.query.kind)]
                 label = f"  {kind}" if kind else f"{name}, all"
                 print(f"{label:24}{len(rows):7}{hits(rows, 1):9.1%}{hits(rows, 3):10.1%}")
+        if count > 1:
+            again = [replace(a, query=q) for a, q in zip(answers, alike(queries, count), strict=True)]
+            number = sum(a.query != b.query for a, b in zip(answers, again, strict=True))
+            print(f"where {number} queries, of common words alone, may lead to a copy of the right question:")
+            for name in dict.fromkeys(query.set for query in queries):
+                rows = [answer for answer in again if answer.query.set == name]
+                print(f"{name + ', all':24}{len(rows):7}{hits(rows, 1):9.1%}{hits(rows, 3):10.1%}")
         if misses:
             for answer in answers:
                 if answer.rank != 1 and answer.query.set == "tuned":
@@ -234,7 +265,7 @@ def main() -> int:
         synonyms = search.read_vocabulary(ROOT, {q.id for c in book for q in c.questions}).synonyms
         with tempfile.TemporaryDirectory() as folder:
             one_page(Path(folder), copies(options.copies), synonyms)
-            report(Path(folder), options.misses)
+            report(Path(folder), options.misses, options.copies)
     else:
         report(SITE, options.misses)
     return 0

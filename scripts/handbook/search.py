@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -41,8 +42,8 @@ class Unit:
     fields: dict[str, str] = field(default_factory=dict)  # title, id, words, heads, chapter, answer, body
 
 
-def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]], cache: Path) -> None:
-    """Write the index below site/search/, made anew only where the file `cache` holds that of other units.
+def index(units: list[Unit], synonyms: Sequence[Sequence[str]], cache: Path) -> dict[str, str]:
+    """The index's files, text by name; made anew only where the file `cache` holds that of other units.
 
     Raises RuntimeError where Node fails, with what it printed.
     """
@@ -60,14 +61,61 @@ def write(site: Path, units: list[Unit], synonyms: Sequence[Sequence[str]], cach
         new = cache.with_suffix(".new")  # a build that is stopped here leaves no half index
         new.write_text(f"{key}\n{files}", encoding="utf-8")
         new.replace(cache)
+    return json.loads(files)
+
+
+def write(site: Path, files: dict[str, str]) -> None:
+    """Write the index's files below site/search/, and remove those of another index."""
     folder = site / "search"
     folder.mkdir(parents=True, exist_ok=True)
-    texts = json.loads(files)
     for old in folder.glob("*.js"):
-        if old.name not in texts:
+        if old.name not in files:
             old.unlink()
-    for name, text in texts.items():
+    for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
+
+
+class Served:
+    """The index under `make serve`: in memory, and made when a page first asks for it after a build.
+
+    So no build waits for it, no file is watched, and what the directory names is there.
+    """
+
+    def __init__(self) -> None:
+        self._make: Callable[[], dict[str, str]] = dict  # makes the index of the last build
+        self._made = self._make  # made that of `_files`
+        self._files: dict[str, str] = {}
+        self._before: dict[str, str] = {}  # an open page may still read the last one
+        self._lock = threading.Lock()
+
+    def renew(self, make: Callable[[], dict[str, str]]) -> None:
+        """Have the index made by `make` from now on, after a build."""
+        self._make = make
+
+    def file(self, name: str) -> str | None:
+        """A file of the index, or None where there is none of that name. Raises what `make` raises."""
+        if name == "directory.js":  # what a page asks for first
+            with self._lock:
+                make = self._make
+                if make is not self._made:
+                    files = make()
+                    self._before, self._files, self._made = self._files, files, make
+        return self._files.get(name) or self._before.get(name)
+
+    def before(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+        """A WSGI application that answers for the index's files, and leaves the rest to `application`."""
+
+        def answer(environ: dict[str, object], start_response: Callable[..., object]) -> Iterable[bytes]:
+            match = re.search(r"/search/([\w-]+\.js)$", str(environ["PATH_INFO"]))
+            text = self.file(match[1]) if match else None
+            if text is None:
+                return application(environ, start_response)
+            start_response(
+                "200 OK", [("Content-Type", "text/javascript; charset=utf-8"), ("Cache-Control", "no-store")]
+            )
+            return [text.encode()]
+
+        return answer
 
 
 def _index(request: str) -> str:

@@ -157,38 +157,39 @@
   class Index {
     constructor(directory, load) {
       this.directory = directory
-      this.parts = new Map()
+      this.loaded = new Map()
       this.load = (name) => {
-        if (!this.parts.has(name)) {
+        if (!this.loaded.has(name)) {
           const part = load(name)
-          this.parts.set(name, part)
-          part.catch(() => this.parts.delete(name)) // tried again at the next query
+          this.loaded.set(name, part)
+          part.catch(() => this.loaded.delete(name)) // tried again at the next query
         }
-        return this.parts.get(name)
+        return this.loaded.get(name)
       }
+    }
+
+    // The parts of a list from the one where `key` stands or would stand: that one, and up to `most` while they begin
+    // with `key`. A long list is a tree: its directory names blocks, which name the parts.
+    async parts(kind, key, most = 1, node = this.directory[kind]) {
+      const start = Math.max(0, place(node.firsts, key))
+      let end = start + 1
+      while (end < node.names.length && end < start + most && node.firsts[end].startsWith(key)) end++
+      const found = node.names.slice(start, end).map((name) => this.load(`${node.blocks ? "blocks" : kind}-${name}`))
+      if (!node.blocks) return Promise.all(found)
+      const below = await Promise.all(found.map(async (block) => this.parts(kind, key, most, await block)))
+      return below.flat().slice(0, most)
     }
 
     // The entries of a list whose keys begin with `prefix`, as [key, value]; at most `most` parts are read: they can
     // begin in the part after the one where the prefix itself would stand.
     async range(kind, prefix, most = 3) {
-      const { firsts, names } = this.directory[kind]
-      const start = Math.max(0, place(firsts, prefix))
-      const wanted = []
-      for (let at = start; at < names.length && wanted.length < most; at++)
-        if (at === start || firsts[at].startsWith(prefix)) wanted.push(this.load(names[at]))
-        else break
-      const found = []
-      for (const part of await Promise.all(wanted))
-        for (const [key, value] of Object.entries(part)) if (key.startsWith(prefix)) found.push([key, value])
-      return found
+      const parts = await this.parts(kind, prefix, most)
+      return parts.flatMap((part) => Object.entries(part).filter(([key]) => key.startsWith(prefix)))
     }
 
     async postings(term) {
-      const { firsts, names } = this.directory.terms
-      const at = place(firsts, term)
-      if (at < 0) return null
-      const part = await this.load(names[at])
-      return Object.hasOwn(part, term) ? part[term] : null
+      const [part] = await this.parts("terms", term)
+      return part && Object.hasOwn(part, term) ? part[term] : null
     }
 
     // Words of the book that are one typing error away. One error leaves the first or the last half of a word
@@ -204,13 +205,10 @@
       return [...all].filter((other) => near(word, other))
     }
 
+    // What the list shows of units: they stand in parts of equal length, which are named by their number.
     async units(ids) {
-      const { firsts, names } = this.directory.units
-      const found = ids.map(async (id) => {
-        const at = place(firsts, id)
-        return (await this.load(names[at]))[id - firsts[at]]
-      })
-      return Promise.all(found)
+      const { each, edition } = this.directory.units
+      return Promise.all(ids.map(async (id) => (await this.load(`units-${edition}-${Math.floor(id / each)}`))[id % each]))
     }
   }
 
@@ -233,18 +231,23 @@
     const add = (term, weight) => found.set(term, Math.max(weight, found.get(term) ?? 0))
     const whole = item.words.join("")
     const name = item.cjk ? whole : stem(whole) // what a compound is known by; its parts say less
-    const has = await Promise.all([name, ...item.terms].map(async (term) => (await index.postings(term)) !== null))
+    const completions = () => (whole.length > (item.cjk ? 0 : 2) ? index.range("terms", whole, 2) : [])
+    const [early, ...has] = await Promise.all([
+      typing ? completions() : null,
+      ...[name, ...item.terms].map(async (term) => (await index.postings(term)) !== null),
+    ])
     const [named] = has
     const known = has.some(Boolean)
+    const [completed, mended] = await Promise.all([
+      early ?? (known ? [] : completions()),
+      item.cjk || named ? [] : repaired(index, item.words),
+    ])
     for (const term of item.terms) {
       if (term === name) add(term, named && item.words.length > 1 ? TUNING.named : 1)
       else add(term, named ? TUNING.parts : item.last && !item.last.has(term) ? TUNING.path : 1)
     }
-    if ((typing || !known) && whole.length > (item.cjk ? 0 : 2)) {
-      const factor = known ? TUNING.completed : TUNING.prefix // a word that is known is mostly complete
-      for (const [term] of item.cjk && known ? [] : await index.range("terms", whole, 2)) add(term, factor * (item.cjk ? 1 : Math.sqrt(whole.length / term.length)))
-    }
-    const mended = item.cjk || named ? [] : await repaired(index, item.words)
+    const factor = known ? TUNING.completed : TUNING.prefix // a word that is known is mostly complete
+    if (!(item.cjk && known)) for (const [term] of completed) add(term, factor * (item.cjk ? 1 : Math.sqrt(whole.length / term.length)))
     for (const other of mended) for (const term of other.terms) if (!item.terms.includes(term)) add(term, TUNING.corrected)
     const parts = item.terms.filter((term, i) => has[i + 1])
     if (named || mended.length || parts.length < 2) return { groups: [[...found]], mended }
@@ -271,12 +274,15 @@
     const all = items(query.replace(/\b(?:machine|deep) learning\b/gi, " "))
     const row = all.length ? all : items(query)
     const typing = /[\p{L}\p{N}]$/u.test(query)
-    const meant = await Promise.all(row.map((item, i) => meanings(index, item, typing && i === row.length - 1)))
+    const joins = new Set(joined(row))
+    const [meant] = await Promise.all([
+      Promise.all(row.map((item, i) => meanings(index, item, typing && i === row.length - 1))),
+      Promise.all([...joins].map((term) => index.postings(term))), // used below: asked for now, one wait less
+    ])
     const aside = row.map((item) => item.words.every((word) => CONTEXT.has(word.replace(/s$/, ""))))
     const factor = (i) => (aside[i] && !aside.every(Boolean) ? TUNING.context : 1)
     const words = meant.flatMap(({ groups }, i) => groups.map((group) => group.map(([term, weight]) => [term, weight * factor(i)])))
     const shares = meant.flatMap(({ groups }, i) => groups.map(() => factor(i) / groups.length)) // of the query, in its words
-    const joins = new Set(joined(row))
     for (const n of [0, 1, 2]) // flash atention: flashattention
       if (meant.some(({ mended }) => mended[n])) for (const term of joined(row.map((item, i) => meant[i].mended[n] ?? item))) joins.add(term)
     const alone = new Set(row.flatMap((item) => item.terms))
@@ -284,9 +290,9 @@
     const { answers, notebooks } = index.directory
     const scores = new Map() // unit: [score, rarity of the words found]
     let total = 0
-    for (const [number, group] of groups.entries()) {
+    const read = (group) => Promise.all(group.map(async ([term, weight]) => [await index.postings(term), weight]))
+    for (const [number, rows] of (await Promise.all(groups.map(read))).entries()) {
       const best = new Map()
-      const rows = await Promise.all(group.map(async ([term, weight]) => [await index.postings(term), weight]))
       for (const [postings, weight] of rows)
         for (const [unit, value] of each(postings ?? [])) best.set(unit, Math.max(best.get(unit) ?? 0, weight * value))
       // A unit that lacks a rare word of the query is worse off than one that lacks a common one.
