@@ -15,6 +15,7 @@ import benchmark
 import browsing
 import pytest
 import search_report
+from browsing import until
 from conftest import ROOT
 from handbook import chapters, notebooks, search
 from handbook.problems import HandbookError
@@ -370,11 +371,44 @@ def test_the_box_by_keyboard(page: Page):
     marks = "[...(CSS.highlights.get('search') ?? [])].map(range => range.toString().toLowerCase())"
     expect(page.get_by_role("combobox")).not_to_be_focused()
     assert {"bank", "conflict"} <= {word.rstrip("s") for word in page.evaluate(marks)}
-    page.keyboard.press("s")
+    link = page.locator("article a.claim").first
+    link.focus()
+    page.keyboard.press("Control+k")
     expect(box).to_be_focused()
     page.keyboard.press("Escape")
-    expect(box).not_to_be_focused()
+    expect(link).to_be_focused()  # back where the reader was
     expect(page.locator("[role=listbox]")).not_to_be_visible()
+
+
+def test_a_slow_line_is_told_and_asked_for_the_newest_words_only(page: Page):
+    held = []
+    page.route("**/search/directory.js", lambda route: held.append(route))
+    page.goto("cuda/matmul.html")
+    page.keyboard.press("/")
+    status = page.locator(".md-search [role=status]")
+    for letter in "warp divergence":
+        page.keyboard.type(letter)
+    expect(status).to_have_text("Searching…")
+    page.keyboard.press("Enter")  # at once, before there is a result
+    fetched = []
+    page.on("request", lambda request: fetched.append(request.url))
+    held[0].continue_()
+    page.wait_for_url("**#warp-divergence")
+    expect(page.locator("[id='warp-divergence']")).to_be_in_viewport()
+    assert len([url for url in fetched if "/search/" in url]) < 30
+
+
+def test_a_search_that_fails_says_so_and_goes_on_by_itself(browser, address):
+    context = browser.new_context(base_url=address, service_workers="block")
+    page = context.new_page()
+    page.goto("cuda/matmul.html")
+    context.set_offline(True)
+    page.keyboard.press("/")
+    page.keyboard.type("bank conflicts")
+    expect(page.locator(".md-search [role=status]")).to_contain_text("No network")
+    context.set_offline(False)
+    expect(page.get_by_role("option").first).to_contain_text("conflict")
+    context.close()
 
 
 def test_the_box_on_a_phone(page: Page):
@@ -398,6 +432,37 @@ def test_the_box_on_a_phone(page: Page):
     assert target != "occupancy-computed"
     option.click()
     expect(page.locator(f"[id='{target}']")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("from_top", [0, 5400])
+def test_a_result_leads_a_phone_to_its_heading_and_back(browser, address, from_top):
+    context = browser.new_context(
+        base_url=address,
+        viewport={"width": 360, "height": 740},
+        is_mobile=True,
+        has_touch=True,
+        service_workers="block",
+    )
+    page = context.new_page()
+    page.goto("fundamentals/metrics.html")
+    while page.evaluate("scrollY") < from_top:
+        page.mouse.wheel(0, 900)
+        page.wait_for_timeout(100)
+    page.wait_for_timeout(500)  # Material stores the place a moment late
+    before = page.evaluate("scrollY")
+    page.locator("label.md-header__button[for=__search]").tap()
+    page.locator(".md-search [role=combobox]").fill("label smoothing")
+    page.wait_for_selector("body[data-md-scrolllock]")
+    option = page.get_by_role("option").first
+    target = option.get_attribute("href").partition("#")[2]
+    option.tap()
+    page.wait_for_url(f"**#{target}")
+    page.wait_for_timeout(1500)  # whatever moves the page has moved it
+    assert abs(page.evaluate("document.querySelector(':target').getBoundingClientRect().top") - 68) < 3
+    page.go_back()
+    page.wait_for_url("**/metrics.html")
+    until(page, f"Math.abs(scrollY - {before}) < 20")
+    context.close()
 
 
 def test_what_nobody_wrote_finds_nothing_and_says_so(page: Page):

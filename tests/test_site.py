@@ -191,6 +191,23 @@ def test_back_leads_to_where_the_reader_was(page, width):
     until(page, f"Math.abs(({shown})()[{near}] - {before}) < 20")
 
 
+@pytest.mark.parametrize("phone", [False, True])
+@pytest.mark.parametrize("link", ["a[href$='#bn-folding']:not(.headerlink)", "a.footnote-ref"])
+def test_a_link_within_a_page_leads_to_its_place(browser, address, phone, link):
+    """Though the answers on the way get their heights only now."""
+    size = {"width": 360, "height": 740} if phone else {"width": 1280, "height": 900}
+    context = browser.new_context(base_url=address, viewport=size, is_mobile=phone, has_touch=phone)
+    page = context.new_page()
+    page.goto("fundamentals/normalization.html")
+    first = page.locator(f"article {link}").first
+    first.scroll_into_view_if_needed()
+    first.tap() if phone else first.click()
+    page.wait_for_timeout(1500)  # whatever moves the page has moved it
+    top = "document.getElementById(decodeURIComponent(location.hash.slice(1))).getBoundingClientRect().top"
+    assert abs(page.evaluate(top) - 70) < 4
+    context.close()
+
+
 def test_light_and_dark(page):
     backgrounds = []
     for scheme in ("light", "dark"):

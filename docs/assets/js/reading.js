@@ -148,7 +148,7 @@ document.addEventListener("click", (event) => {
   wanted = link.href
   setTimeout(land)
 }, true)
-for (const hand of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(hand, () => (wanted = undefined), { passive: true })
+for (const hand of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(hand, () => (wanted = undefined), { capture: true, passive: true })
 const land = () => {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)))
   if (wanted !== location.href || !target) return

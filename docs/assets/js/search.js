@@ -96,11 +96,32 @@
   }
 
   let latest = 0
+  let going = Promise.resolve() // ends when the query under way does
+  let entered // the query whose first result is to be opened as soon as it is there
   let words = new Set()
   async function show() {
     const query = input.value.trim() ? input.value : ""
     const turn = ++latest
     if (!query) return fill([], HINT)
+    const slow = setTimeout(() => {
+      status.textContent = "Searching…"
+      list.setAttribute("aria-busy", "true")
+    }, 200)
+    // One after the other: of what is typed meanwhile only the newest is asked, so a slow line is not filled with the rest.
+    // But not for long behind one that hangs.
+    await Promise.race([going, new Promise((resolve) => setTimeout(resolve, 2000))])
+    if (turn !== latest) return clearTimeout(slow)
+    const asked = ask(query, turn)
+    going = asked
+    await asked
+    clearTimeout(slow)
+    if (turn !== latest) return
+    // Says to tests and to measurements which query the list belongs to.
+    list.dataset.query = query
+    if (entered === query) list.firstElementChild?.click()
+  }
+
+  async function ask(query, turn) {
     try {
       const index = await start()
       const { results, marks } = await handbookEngine.search(query, index)
@@ -110,14 +131,14 @@
       const text = results.length ? `${count} ${count === 1 ? "answer" : "answers"}${results.length > count ? `, ${results.length - count} in notebooks` : ""}` : "Nothing has these words"
       fill(results.map((result, number) => option(result, number, words)), text)
     } catch {
-      if (turn === latest) fill([], "No network, and these words are not saved. Save the whole book to search it offline.")
+      if (turn !== latest) return
+      fill([], navigator.onLine ? "A part of the search did not come. Type on to try again." : "No network, and these words are not saved. Save the whole book to search it offline.")
     }
-    // Says to tests and to measurements which query the list belongs to.
-    list.dataset.query = query
   }
 
   function fill(options, text) {
     list.replaceChildren(...options)
+    list.removeAttribute("aria-busy")
     status.textContent = text
     input.setAttribute("aria-expanded", String(options.length > 0))
     select(null)
@@ -149,7 +170,9 @@
     window.dispatchEvent(new Event("scroll"))
   }
 
-  input.addEventListener("focus", () => {
+  let from // where the reader was
+  input.addEventListener("focus", (event) => {
+    from = event.relatedTarget
     set(true)
     start().catch(() => {})
     if (!list.childElementCount) show()
@@ -158,7 +181,11 @@
     isOpen() ? input.focus() : input.blur()
     input.setAttribute("aria-expanded", String(isOpen() && list.childElementCount > 0))
   })
-  input.addEventListener("input", show)
+  input.addEventListener("input", () => {
+    entered = undefined
+    show()
+  })
+  addEventListener("online", () => isOpen() && show())
   input.form.addEventListener("submit", (event) => event.preventDefault())
   input.form.addEventListener("reset", () => setTimeout(() => (show(), input.focus())))
   list.addEventListener("click", (event) => {
@@ -182,15 +209,18 @@
       event.preventDefault()
       const chosen = active ?? options[0]
       if (list.dataset.query === input.value) chosen?.click()
+      else entered = input.value
     } else if (event.key === "Escape" || event.key === "Tab") {
       set(false)
+      if (event.key === "Escape") from?.focus({ preventScroll: true })
       event.stopPropagation()
     }
   })
 
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]")
-    if (typing || event.metaKey || event.ctrlKey || event.altKey || !["/", "s", "f"].includes(event.key)) return
+    const asks = event.metaKey || event.ctrlKey ? event.key === "k" : event.key === "/" && !typing // no letter alone: speech types letters
+    if (!asks || event.altKey) return
     event.preventDefault()
     input.focus()
     input.select()
