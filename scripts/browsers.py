@@ -196,6 +196,7 @@ class Engine:
             command = ["stdbuf", "-oL", mini_browser(), "--enable-write-console-messages-to-stdout=true", *urls]
             with log.open("w") as out:
                 browser = subprocess.Popen(command, env=self.environment, stdout=out, stderr=subprocess.DEVNULL)
+            wait(lambda: "breach.html" in log.read_text(), 60)  # the first
             time.sleep(20)  # nothing says when all tabs have loaded
             browser.terminate()
             browser.wait()
