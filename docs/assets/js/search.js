@@ -177,8 +177,10 @@
     start().catch(() => {})
     if (!list.childElementCount) show()
   })
+  let leaving = false // by Tab: the focus goes on by itself. After a blur Safari's would begin the page anew.
   toggle.addEventListener("change", () => {
-    isOpen() ? input.focus() : input.blur()
+    if (isOpen()) input.focus()
+    else if (!leaving) input.blur()
     input.setAttribute("aria-expanded", String(isOpen() && list.childElementCount > 0))
   })
   input.addEventListener("input", () => {
@@ -211,7 +213,9 @@
       if (list.dataset.query === input.value) chosen?.click()
       else entered = input.value
     } else if (event.key === "Escape" || event.key === "Tab") {
+      leaving = event.key === "Tab"
       set(false)
+      leaving = false
       if (event.key === "Escape") from?.focus({ preventScroll: true })
       event.stopPropagation()
     }
