@@ -353,7 +353,7 @@ def looks(engine: Engine, base: str) -> None:
     grounds = []
     for _ in range(3):  # the system's scheme, light, dark
         grounds.append(engine.run("return getComputedStyle(document.body).backgroundColor"))
-        engine.run("document.querySelector('[data-md-component=palette] label:not([hidden])').click()")
+        engine.run("document.querySelector('[data-chosen]').click()")
         time.sleep(0.4)
     assert len(set(grounds)) == 2, grounds
 
@@ -410,9 +410,9 @@ def searching(engine: Engine, base: str) -> None:
         assert any(wanted in url for url in found[:3]), f"{words}: {found[:3]}"
     engine.keys(Keys.ESCAPE)
     engine.until("!document.getElementById('__search').checked")
-    for key in "/s":
+    for key in "/k":
         engine.run("document.activeElement.blur()")
-        engine.keys(key)
+        engine.keys(key, control=key == "k")
         engine.until(f"document.activeElement === document.querySelector('{SEARCH}')")
     found = search(engine, "bank conflict")
     engine.keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_UP)
@@ -529,7 +529,7 @@ def pictures(engine: Engine, base: str) -> None:
             for scheme in ("default", "slate"):
                 for _ in range(2):  # system, light, dark
                     if engine.run("return document.body.dataset.mdColorScheme") != scheme:
-                        engine.run("document.querySelector('[data-md-component=palette] label:not([hidden])').click()")
+                        engine.run("document.querySelector('[data-chosen]').click()")
                         time.sleep(0.4)
                 name = page.removesuffix(".html").replace("/", "-")
                 engine.driver.save_screenshot(str(PICTURES / f"{name}-{scheme}-{width}-{engine.name}.png"))

@@ -457,8 +457,8 @@ def test_a_result_leads_a_phone_to_its_heading_and_back(browser, address, from_t
     target = option.get_attribute("href").partition("#")[2]
     option.tap()
     page.wait_for_url(f"**#{target}")
-    page.wait_for_timeout(1500)  # whatever moves the page has moved it
-    assert abs(page.evaluate("document.querySelector(':target').getBoundingClientRect().top") - 68) < 3
+    page.wait_for_timeout(1000)  # whatever moves the page has moved it
+    until(page, "Math.abs(document.querySelector(':target').getBoundingClientRect().top - 68) < 3")
     page.go_back()
     page.wait_for_url("**/metrics.html")
     until(page, f"Math.abs(scrollY - {before}) < 20")

@@ -202,9 +202,9 @@ def test_a_link_within_a_page_leads_to_its_place(browser, address, phone, link):
     first = page.locator(f"article {link}").first
     first.scroll_into_view_if_needed()
     first.tap() if phone else first.click()
-    page.wait_for_timeout(1500)  # whatever moves the page has moved it
+    page.wait_for_timeout(1000)  # whatever moves the page has moved it
     top = "document.getElementById(decodeURIComponent(location.hash.slice(1))).getBoundingClientRect().top"
-    assert abs(page.evaluate(top) - 70) < 4
+    until(page, f"Math.abs({top} - 70) < 4")
     context.close()
 
 
