@@ -56,7 +56,7 @@ def test_axe_finds_nothing(page, kind, scheme):
 def test_axe_finds_nothing_on_a_phone_with_the_menu_open(page, scheme):
     opened(page, CHAPTER, scheme, width=360)
     assert violations(page) == []
-    page.locator("label.md-header__button[for='__drawer']").click()
+    page.get_by_role("button", name="Menu").click()
     page.wait_for_timeout(300)
     assert violations(page) == []
 
@@ -112,6 +112,90 @@ def test_every_stop_of_the_keyboard_shows_its_focus_and_none_is_a_trap(page):
             unseen.append(stop)
     assert unseen == []
     assert len(set(stops)) > 25  # it goes on
+
+
+STOP = """() => {
+  let element = document.activeElement
+  if (element === document.body) return null
+  const name = element.ariaLabel || element.textContent.trim() || element.tagName
+  // A switch of the menu is drawn by its label.
+  if (element.matches(".md-nav__toggle:checked")) element = element.parentElement.querySelector(":scope > .md-nav > .md-nav__title")
+  else if (element.matches(".md-nav__toggle")) element = element.parentElement.querySelector(":scope > .md-nav__link")
+  const box = element.getBoundingClientRect()
+  const top = document.elementFromPoint((box.left + Math.min(innerWidth, box.right)) / 2, (box.top + box.bottom) / 2)
+  const seen = box.left >= 0 && box.width > 0 && (element.contains(top) || top?.contains(element) || top?.closest(".md-tooltip2")) // of the last stop, and fading
+  const ring = getComputedStyle(element).outlineStyle !== "none" || element.matches("input")
+  return { name: name.slice(0, 40), seen, ring, menu: !!element.closest(".md-sidebar--primary") }
+}"""
+
+
+def tabbed(page: Page, times: int, key: str = "Tab") -> list[dict]:
+    """The stops of the keyboard: names, whether each is seen and has a ring, whether it is in the menu."""
+    stops = []
+    for _ in range(times):
+        page.keyboard.press(key)
+        page.wait_for_timeout(20)
+        stops.append(page.evaluate(STOP))
+    return [stop for stop in stops if stop]
+
+
+@pytest.mark.parametrize("width", [360, 640, 1000])
+def test_the_closed_menu_of_a_narrow_window_takes_no_focus(page, width):
+    opened(page, "fundamentals/losses.html", width=width)
+    stops = tabbed(page, 25)
+    assert len(stops) > 20
+    assert [stop for stop in stops if stop["menu"] or not stop["seen"]] == []
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+@pytest.mark.parametrize(
+    "url", ["fundamentals/losses.html", "nlp/index.html", "index.html", "questions.html", NOTEBOOK]
+)
+def test_the_menu_is_opened_read_and_closed_by_keyboard(page, url, motion):
+    opened(page, url, width=360)
+    page.emulate_media(reduced_motion=motion)
+    button = page.get_by_role("button", name="Menu")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    page.wait_for_timeout(400)
+    first = page.evaluate(STOP)
+    assert first["menu"] and first["seen"], first
+    inside = [first]
+    while (stop := tabbed(page, 1)[0])["menu"]:
+        inside.append(stop)
+    assert [stop for stop in inside if not stop["seen"] or not stop["ring"]] == []
+    expect(button).to_have_attribute("aria-expanded", "false")  # the focus has left it
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(400)
+    page.keyboard.press("Escape")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    expect(button).to_be_focused()
+    page.wait_for_timeout(400)
+    assert page.locator(".md-sidebar--primary a:visible").count() == 0
+
+
+def test_the_menus_levels_are_changed_by_keyboard(page):
+    opened(page, "fundamentals/losses.html", width=360)
+    page.get_by_role("button", name="Menu").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(STOP)["name"] == "Fundamentals"
+    page.keyboard.press("Space")  # up to the areas
+    page.wait_for_timeout(300)
+    names = [stop["name"] for stop in tabbed(page, 5)]
+    assert "CUDA" in names, names
+    page.get_by_role("checkbox", name="Fundamentals").focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    page.get_by_role("checkbox", name="Table of contents").focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    question = tabbed(page, 1)[0]
+    assert question["menu"] and question["seen"], question
+    page.keyboard.press("Enter")
+    expect(page.locator(":target")).to_be_in_viewport()
 
 
 def test_the_skip_link_comes_first_and_leads_to_the_text(page):
