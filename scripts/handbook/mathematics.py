@@ -178,12 +178,35 @@ class _Name(_Step, Treeprocessor):
 
 class _PutBack(_Step, Postprocessor):
     def run(self, text: str) -> str:
-        return self.page.fill(text, self.page.html.__getitem__)
+        return _named(self.page.fill(text, self.page.html.__getitem__))
 
 
 def makeExtension(**settings: object) -> MathExtension:  # noqa: N802  (Python-Markdown's name)
     """Python-Markdown's entry point."""
     return MathExtension(**settings)
+
+
+_FORMULA = r"<mjx-container\b(?:(?!</mjx-container>).)*</mjx-container>"
+_FORMULAS_ALONE = re.compile(
+    rf"<(a|th)\b(?![^>]* aria-label=)([^>]*)>\s*({_FORMULA}(?:\s*{_FORMULA})*)\s*(?=</\1>)", re.S
+)
+
+
+def _named(markup: str) -> str:
+    """HTML in which links and headers of tables that are formulas alone have names: not all read MathML for these."""
+
+    def named(match: re.Match[str]) -> str:
+        name = " ".join(map(plain, re.findall(_FORMULA, match[3], re.S)))
+        return f'<{match[1]}{match[2]} aria-label="{html.escape(name)}">{match[3]}'
+
+    return _FORMULAS_ALONE.sub(named, markup)
+
+
+def spoken(text: str) -> str:
+    """Markdown as plain text, formulas too; for attributes."""
+    spans = _spans(text)
+    done, _ = typesetting.typeset([formula for _, _, formula in spans])
+    return chapters.plain(_replace(text, spans, lambda _, formula: plain(done[formula])))
 
 
 def plain(markup: str) -> str:
@@ -195,6 +218,7 @@ def plain(markup: str) -> str:
 
 def _say(node: etree.Element) -> str:
     def group(text: str) -> str:
+        text = text.strip()
         return text if len(text) < 2 or text.isalnum() else f"({text})"
 
     match node.tag, [_say(child) for child in node]:
@@ -208,7 +232,9 @@ def _say(node: etree.Element) -> str:
             return f"{base}^{group(high)}"
         case "msubsup" | "munderover", [base, low, high]:
             return f"{base}_{group(low)}^{group(high)}"
-        case "mo" | "mi", [] if node.text == "mod":
+        case "mi", [] if len(node.text or "") > 1 and node.text.isalpha():
+            return f" {node.text} "  # the name of a function
+        case "mo", [] if node.text == "mod":
             return " mod "
         case _, parts:
             return (node.text or "").strip("\u2061\u2062\u2063\u2064") + "".join(parts)
@@ -230,7 +256,7 @@ def typeset_html(markup: str, file: str) -> str:
         if "<" not in markup[start:end]
     ]
     done = _typeset([formula for _, _, formula in spans], file, [1] * len(spans))
-    return _replace(markup, spans, lambda _, formula: done[formula])
+    return _named(_replace(markup, spans, lambda _, formula: done[formula]))
 
 
 def write_assets(site: Path) -> None:
