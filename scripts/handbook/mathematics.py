@@ -187,19 +187,16 @@ def makeExtension(**settings: object) -> MathExtension:  # noqa: N802  (Python-M
 
 
 _FORMULA = r"<mjx-container\b(?:(?!</mjx-container>).)*</mjx-container>"
-_FORMULAS_ALONE = re.compile(
-    rf"<(a|th)\b(?![^>]* aria-label=)([^>]*)>\s*({_FORMULA}(?:\s*{_FORMULA})*)\s*(?=</\1>)", re.S
-)
+_FORMULAS_ALONE = re.compile(rf"<(?:a|th)\b[^>]*>\s*{_FORMULA}(?:\s*{_FORMULA})*\s*(?=</(?:a|th)>)", re.S)
 
 
 def _named(markup: str) -> str:
-    """HTML in which links and headers of tables that are formulas alone have names: not all read MathML for these."""
+    """HTML in which formulas have names that are all of a link or of a table's header: not all read MathML for these."""
 
-    def named(match: re.Match[str]) -> str:
-        name = " ".join(map(plain, re.findall(_FORMULA, match[3], re.S)))
-        return f'<{match[1]}{match[2]} aria-label="{html.escape(name)}">{match[3]}'
+    def name(formula: re.Match[str]) -> str:
+        return formula[0].replace("<math", f'<math aria-label="{html.escape(plain(formula[0]))}"', 1)
 
-    return _FORMULAS_ALONE.sub(named, markup)
+    return _FORMULAS_ALONE.sub(lambda alone: re.sub(_FORMULA, name, alone[0], flags=re.S), markup)
 
 
 def spoken(text: str) -> str:
