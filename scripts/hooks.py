@@ -27,6 +27,7 @@ log = logging.getLogger("mkdocs.handbook")
 ROOT = Path(__file__).resolve().parent.parent
 _book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build
 _citing: dict[str, list[tuple[chapters.Chapter, str, str]]] = {}  # notebook: the questions that cite it
+_captions: dict[str, dict[str, str]] = {}  # notebook: by label what chapters write below its figures
 _units: dict[str, list[search.Unit]] = {}  # what search finds, by the page's path
 _vocabulary = search.Vocabulary()
 _generated: set[str] = set()  # pages that only list what stands elsewhere: found by their titles
@@ -50,6 +51,8 @@ def on_pre_build(config: MkDocsConfig) -> None:
     _book.update({c.name: c for c in chapters.read_all(ROOT)})
     _citing.clear()
     _citing.update(pages.citing(list(_book.values())))
+    _captions.clear()
+    _captions.update(pages.captions(list(_book.values())))
     config.extra["handbook"] = {
         **questions.statistics(list(_book.values())),
         "proof": pages.home_proof(ROOT),
@@ -93,17 +96,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def _render_notebook(page: Page, config: MkDocsConfig, files: Files) -> None:
     """The page of a notebook, with links to the questions that cite it."""
     uri, repository = page.file.src_uri, config.repo_url.rstrip("/")
-    cited = _citing.get(uri, [])
+    cited, captions = _citing.get(uri, []), _captions.get(uri, {})
 
     def make(files: Files) -> str:
         resolve = _resolver(page, files)
         links = [(title, resolve(chapter.name) + anchor) for chapter, title, anchor in cited]
         notebook = notebooks.read(ROOT / uri, ROOT)
-        html = pages.notebook_page(notebook, links, repository, Path(uri).name, resolve)
+        html = pages.notebook_page(notebook, links, captions, repository, Path(uri).name, resolve)
         return mathematics.typeset_html(html, uri)
 
     citing = [f"{chapter.name}{anchor} {title}" for chapter, title, anchor in cited]
-    rendering.render_notebook(page, files, ROOT, [(ROOT / uri).read_text(encoding="utf-8"), repository, *citing], make)
+    rendering.render_notebook(
+        page, files, ROOT, [(ROOT / uri).read_text(encoding="utf-8"), repository, *citing, *captions.values()], make
+    )
 
 
 def _resolver(page: Page, files: Files) -> pages.Resolve:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
+import pypdfium2
 import pytest
-from browsing import SITE, settle, too_wide
+from browsing import SITE, lay_out_all, settle, too_wide
 from conftest import ROOT
-from handbook import chapters, notebooks
+from handbook import chapters, notebooks, pages
 from lxml import html
 from playwright.sync_api import Page, expect
 
@@ -49,14 +51,26 @@ def opened(page: Page, url: str, scheme: str = "light", width: int = 1280) -> Pa
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_axe_finds_nothing(page, kind, scheme):
-    assert violations(opened(page, KINDS[kind], scheme)) == []
+    opened(page, KINDS[kind], scheme)
+    lay_out_all(page)
+    assert violations(page) == []
+
+
+# Where formulas alone are headers of tables and texts of links; the test of names below reads all pages.
+@pytest.mark.parametrize(
+    "url", ["fundamentals/losses.html", "cuda/sorting-and-nms.html", "notebooks/distributed/zero_stages.html"]
+)
+def test_axe_finds_nothing_where_formulas_are_names(page, url):
+    opened(page, url)
+    lay_out_all(page)
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_a_phone_with_the_menu_open(page, scheme):
     opened(page, CHAPTER, scheme, width=360)
     assert violations(page) == []
-    page.locator("label.md-header__button[for='__drawer']").click()
+    page.get_by_role("button", name="Menu").click()
     page.wait_for_timeout(300)
     assert violations(page) == []
 
@@ -114,6 +128,90 @@ def test_every_stop_of_the_keyboard_shows_its_focus_and_none_is_a_trap(page):
     assert len(set(stops)) > 25  # it goes on
 
 
+STOP = """() => {
+  let element = document.activeElement
+  if (element === document.body) return null
+  const name = element.ariaLabel || element.textContent.trim() || element.tagName
+  // A switch of the menu is drawn by its label.
+  if (element.matches(".md-nav__toggle:checked")) element = element.parentElement.querySelector(":scope > .md-nav > .md-nav__title")
+  else if (element.matches(".md-nav__toggle")) element = element.parentElement.querySelector(":scope > .md-nav__link")
+  const box = element.getBoundingClientRect()
+  const top = document.elementFromPoint((box.left + Math.min(innerWidth, box.right)) / 2, (box.top + box.bottom) / 2)
+  const seen = box.left >= 0 && box.width > 0 && (element.contains(top) || top?.contains(element) || top?.closest(".md-tooltip2")) // of the last stop, and fading
+  const ring = getComputedStyle(element).outlineStyle !== "none" || element.matches("input")
+  return { name: name.slice(0, 40), seen, ring, menu: !!element.closest(".md-sidebar--primary") }
+}"""
+
+
+def tabbed(page: Page, times: int, key: str = "Tab") -> list[dict]:
+    """The stops of the keyboard: names, whether each is seen and has a ring, whether it is in the menu."""
+    stops = []
+    for _ in range(times):
+        page.keyboard.press(key)
+        page.wait_for_timeout(20)
+        stops.append(page.evaluate(STOP))
+    return [stop for stop in stops if stop]
+
+
+@pytest.mark.parametrize("width", [360, 640, 1000])
+def test_the_closed_menu_of_a_narrow_window_takes_no_focus(page, width):
+    opened(page, "fundamentals/losses.html", width=width)
+    stops = tabbed(page, 25)
+    assert len(stops) > 20
+    assert [stop for stop in stops if stop["menu"] or not stop["seen"]] == []
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+@pytest.mark.parametrize(
+    "url", ["fundamentals/losses.html", "nlp/index.html", "index.html", "questions.html", NOTEBOOK]
+)
+def test_the_menu_is_opened_read_and_closed_by_keyboard(page, url, motion):
+    opened(page, url, width=360)
+    page.emulate_media(reduced_motion=motion)
+    button = page.get_by_role("button", name="Menu")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    page.wait_for_timeout(400)
+    first = page.evaluate(STOP)
+    assert first["menu"] and first["seen"], first
+    inside = [first]
+    while (stop := tabbed(page, 1)[0])["menu"]:
+        inside.append(stop)
+    assert [stop for stop in inside if not stop["seen"] or not stop["ring"]] == []
+    expect(button).to_have_attribute("aria-expanded", "false")  # the focus has left it
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(400)
+    page.keyboard.press("Escape")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    expect(button).to_be_focused()
+    page.wait_for_timeout(400)
+    assert page.locator(".md-sidebar--primary a:visible").count() == 0
+
+
+def test_the_menus_levels_are_changed_by_keyboard(page):
+    opened(page, "fundamentals/losses.html", width=360)
+    page.get_by_role("button", name="Menu").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(STOP)["name"] == "Fundamentals"
+    page.keyboard.press("Space")  # up to the areas
+    page.wait_for_timeout(300)
+    names = [stop["name"] for stop in tabbed(page, 5)]
+    assert "CUDA" in names, names
+    page.get_by_role("checkbox", name="Fundamentals").focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    page.get_by_role("checkbox", name="Table of contents").focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    question = tabbed(page, 1)[0]
+    assert question["menu"] and question["seen"], question
+    page.keyboard.press("Enter")
+    expect(page.locator(":target")).to_be_in_viewport()
+
+
 def test_the_skip_link_comes_first_and_leads_to_the_text(page):
     opened(page, CHAPTER)
     page.keyboard.press("Tab")
@@ -134,8 +232,26 @@ def test_the_chapter_can_be_read_and_its_proof_opened_by_keyboard(page):
     expect(page.locator(":target")).to_be_in_viewport()
 
 
-def test_scrolling_boxes_are_reached_by_keyboard(page):
-    opened(page, CHAPTER, width=320)
+@pytest.mark.parametrize("url", [CHAPTER, NOTEBOOK])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_box_is_a_stop_with_a_name_only_while_it_scrolls(page, url, width):
+    opened(page, url, width=width)
+    lay_out_all(page)
+    stops = page.evaluate(
+        """() => [...document.querySelectorAll("article [tabindex='0']")].map((box) => ({
+          scrolls: box.scrollWidth > box.clientWidth + 1, role: box.role, name: box.ariaLabel, what: box.outerHTML.slice(0, 60)
+        }))"""
+    )
+    assert [
+        s for s in stops if not (s["scrolls"] and s["role"] == "group" and s["name"].endswith("scrolls sideways"))
+    ] == []
+    assert stops or width > 1000
+
+
+@pytest.mark.parametrize("url", [CHAPTER, NOTEBOOK])
+def test_scrolling_boxes_are_reached_by_keyboard(page, url):
+    opened(page, url, width=320)
+    lay_out_all(page)
     stuck = page.evaluate(
         """() => [...document.querySelectorAll("article *")].filter((box) => {
           const style = getComputedStyle(box)
@@ -192,6 +308,47 @@ def test_each_figure_has_its_caption_as_alternative_text_and_each_table_its_head
     assert figures > 0 and tables > 0
 
 
+def test_no_id_stands_twice_and_every_reference_leads_to_one():
+    wrong = []
+    for path in SITE.rglob("*.html"):
+        tree = html.parse(str(path)).getroot()
+        ids = Counter(tree.xpath("//@id"))
+        wrong += [(path.name, "twice", name) for name, times in ids.items() if times > 1]
+        for attribute in ("for", "aria-labelledby", "aria-describedby", "aria-controls", "aria-owns"):
+            wrong += [
+                (path.name, attribute, v) for v in tree.xpath(f"//@{attribute}") if not set(v.split()) <= set(ids)
+            ]
+    assert wrong == []
+
+
+def test_each_link_and_each_header_of_a_table_has_a_name_that_is_not_only_mathml():
+    """axe's rules empty-table-header and link-name, on all pages."""
+    nameless, read = [], 0
+    for path in SITE.rglob("*.html"):
+        for element in html.parse(str(path)).getroot().xpath("//article//a[@href] | //article//th"):
+            read += 1
+            text = "".join(element.xpath(".//text()[not(ancestor::mjx-container)]"))
+            if not (text.strip() or element.tag == "a" and element.get("title") or element.xpath(".//*[@aria-label]")):
+                nameless.append((path.name, html.tostring(element)[:120]))
+    assert nameless == []
+    assert read > 1000
+
+
+def test_a_notebooks_figure_is_named_by_its_caption_or_by_what_it_draws():
+    captions = pages.captions(chapters.read_all(ROOT))
+    names = []
+    for path in notebooks.paths(ROOT):
+        file = path.relative_to(ROOT)
+        tree = html.parse(str((SITE / file).with_suffix(".html"))).getroot()
+        for cell in tree.find_class("nb-cell"):
+            for drawing in cell.xpath(".//*[@class='nb-figure']//svg"):
+                names.append(drawing.get("aria-label"))
+                written = captions.get(file.as_posix(), {}).get(cell.get("id"))
+                assert names[-1] == (written or names[-1]), file
+    assert len(names) > 50
+    assert [name for name in names if len(name.split()) < 4 or name.startswith("Figure ") or "$" in name] == []
+
+
 # ---- zoom, motion, paper, both schemes -------------------------------------------------------
 
 
@@ -227,6 +384,20 @@ def test_on_paper_stands_the_text_alone(page):
     )
     assert sum(map(int, re.findall(r"\d+", ink)[:3])) < 200, ink
     assert paper in ("rgba(0, 0, 0, 0)", "rgb(255, 255, 255)", "rgb(253, 254, 252)")
+
+
+def test_on_paper_a_cells_label_stands_on_the_page_of_its_code(page):
+    opened(page, NOTEBOOK)
+    cells = [
+        c
+        for c in notebooks.read(ROOT / NOTEBOOK.replace(".html", ".ipynb"), ROOT).cells
+        if c.kind == "code" and c.label
+    ]
+    sheets = [sheet.get_textpage().get_text_range() for sheet in pypdfium2.PdfDocument(page.pdf(format="A4"))]
+    lines = [[line.strip() for line in sheet.splitlines() if line.strip()] for sheet in sheets]
+    labels = {cell.label for cell in cells}
+    assert sum(line in labels for sheet in lines for line in sheet) >= len(cells)
+    assert [sheet[-1] for sheet in lines if sheet and sheet[-1] in labels] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -276,6 +447,24 @@ def test_all_is_read_without_scripts(browser, address, url):
     assert page.locator("article h2").count() > 1
     assert page.locator("article svg, article table").first.is_visible()
     context.close()
+
+
+def test_without_scripts_the_page_on_reading_offline_says_what_needs_them(browser, address):
+    context = browser.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("offline.html")
+    expect(page.get_by_text("needs JavaScript")).to_be_visible()
+    assert page.locator("article button:visible").count() == 0
+    context.close()
+
+
+def test_what_is_not_found_leads_on(page):
+    opened(page, "404.html")
+    expect(page).to_have_title("Page not found - Worked Answers")
+    page.locator("article").get_by_role("link", name="All questions").click()
+    expect(page).to_have_title("All questions - Worked Answers")
+    page.goto("index.html")
+    expect(page).to_have_title("Worked Answers")
 
 
 def test_every_notebook_has_a_page():

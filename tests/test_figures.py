@@ -15,3 +15,20 @@ def test_svg_is_made_fit_for_a_page():
     assert 'id="curve-x-a"' in shown and 'href="#curve-x-a"' in shown and "url(#curve-x-a)" in shown
     assert "unused" not in shown and 'd="M 1.2 -6.7"' in shown
     assert 'aria-label="Bytes &quot;here&quot;"' in shown
+
+
+def test_a_figure_says_what_it_draws():
+    def text(said: str, number: int) -> str:
+        return f'<g id="text_{number}">{said}</g>'
+
+    panel = (
+        '<g id="axes_{0}"><g id="matplotlib.axis_1"><g id="xtick_1"><g id="text_1"><text>0.2</text></g></g>'
+        + text("<!-- side $T$ of a tile --><g><text><tspan>s</tspan> <tspan>T</tspan></text></g>", 2)
+        + '</g><g id="matplotlib.axis_2">'
+        + text("<text>FLOP per byte</text>", 3)
+        + "</g>{1}</g>"
+    )
+    title, bar = text("<text>Left and right</text>", 4), text("<text>18.0x</text>", 5)
+    panels = panel.format(1, bar) + panel.format(2, text("<text>fp8 only</text>", 6))
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg"><g id="figure_1">{panels}{title}</g></svg>'
+    assert figures.description(svg) == "Left and right; FLOP per byte against side T of a tile; fp8 only"

@@ -238,7 +238,8 @@ def test_formulas_as_text_where_no_html_can_stand():
         (r"\frac{a+b}{2}", "(a+b)/2"),
         (r"x_i^2", "x_i^2"),
         (r"\sum_{i=1}^n x_i", "∑_(i=1)^nx_i"),
-        (r"O(n \log n)", "O(nlogn)"),
+        (r"O(n \log n)", "O(n log n)"),
+        (r"\frac{\ln a}{b_{\max}}", "(ln a)/(b_max)"),
     ],
 )
 def test_plain_text(source, text):
@@ -311,3 +312,17 @@ def test_assets_of_a_site_come_from_its_pages_alone(tmp_path):
     assert "font-family: MJX-NCM-DS;" in sheet and "mjx-c1D465" in sheet
     assert "MJX-NCM-C;" not in sheet
     assert sheet.rstrip().endswith("}")
+
+
+def test_formulas_that_are_all_of_a_link_or_a_header_have_names():
+    def names(markup):
+        return re.findall(r'<math aria-label="([^"]*)"', markup)
+
+    text = "| $x^2$ | a $y$ |\n| --- | --- |\n| [$\\ln C$](#c) | [the $k$](#k) |\n\n[$a$ $b$](#ab)"
+    assert names(markdown.markdown(text, extensions=["tables", "handbook.mathematics"])) == ["x^2", "ln C", "a", "b"]
+    cell = '<th style="a">$a &lt; b$</th><td><a href="#b">$b$</a>, <a>$c$ d</a></td>'
+    assert names(mathematics.typeset_html(cell, "x.ipynb")) == ["a&lt;b", "b"]
+
+
+def test_a_caption_is_spoken_without_marks():
+    assert mathematics.spoken("The *cost* of $O(n^2)$ [steps](x.md)") == "The cost of O(n^2) steps"

@@ -159,6 +159,7 @@ class _Render(Treeprocessor):
         self.root = root
 
     def run(self, tree: etree.Element) -> None:
+        self.figures = 0
         for element in list(tree.iter()):
             if (
                 element.tag == "p"
@@ -200,9 +201,10 @@ class _Render(Treeprocessor):
         if found is None or found[0]["label"] is None:
             return
         match, url = found
+        self.figures += 1  # names its ids: cells of two notebooks may have one label
         cell = notebooks.read(self.root / match["file"], self.root).labels[match["label"]]
-        shown = etree.Element("div", {"class": "evidence-output", "tabindex": "0"})
-        shown.text = self.md.htmlStash.store(figure(cell, image.get("alt", ""), match["label"]))
+        shown = etree.Element("div", {"class": "evidence-output"})
+        shown.text = self.md.htmlStash.store(figure(cell, image.get("alt", ""), f"f{self.figures}"))
         caption = etree.Element("figcaption")
         caption.text = image.get("alt", "") + " "
         link = etree.SubElement(caption, "a", {"class": "claim-source", "href": f"{url}#{match['label']}"})

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 import re
+from xml.etree import ElementTree as etree
 
 from .notebooks import Cell
+
+GROUP = "{http://www.w3.org/2000/svg}g"
 
 INK = "#737373"  # notebooks/handbook.mplstyle draws text and axes in it
 
@@ -42,6 +45,34 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     label = html.escape(caption, quote=True)
     root = f'<svg role="img" aria-label="{label}" stroke-linejoin="round" stroke-linecap="butt" '
     return re.sub(r"<svg ", root, svg, count=1).strip()
+
+
+def description(svg: str) -> str:
+    """What a figure of matplotlib says of itself: its title, and for each panel its texts and its axes' names."""
+    root = etree.fromstring(svg.encode(), etree.XMLParser(target=etree.TreeBuilder(insert_comments=True)))
+    said = []
+    for panel in root.findall(f"{GROUP}/{GROUP}"):
+        if panel.get("id", "").startswith("text_"):
+            said.insert(0, _said(panel))  # the title of the whole
+        elif panel.get("id", "").startswith("axes_"):
+            axes = [
+                " ".join(_texts(group))
+                for group in panel.findall(GROUP)
+                if group.get("id", "").startswith("matplotlib.axis")
+            ]
+            # Beside the panel's title stand its remarks, and numbers on bars and points, which say nothing by themselves.
+            said.append(" ".join(text for text in _texts(panel) if re.search(r"[^\W\d_]{3}", text)))
+            said.append(" against ".join(filter(None, reversed(axes))))
+    return "; ".join(dict.fromkeys(" ".join(text.split()) for text in said if text.strip()))
+
+
+def _texts(group: etree.Element) -> list[str]:
+    return [_said(child) for child in group.findall(GROUP) if child.get("id", "").startswith("text_")]
+
+
+def _said(text: etree.Element) -> str:
+    source = next(text.iter(etree.Comment), None)  # of a text with a formula, whose signs stand each for itself
+    return "".join(text.itertext()) if source is None else source.text.replace("$", "")
 
 
 def _attributes(style: str) -> str:

@@ -178,12 +178,32 @@ class _Name(_Step, Treeprocessor):
 
 class _PutBack(_Step, Postprocessor):
     def run(self, text: str) -> str:
-        return self.page.fill(text, self.page.html.__getitem__)
+        return _named(self.page.fill(text, self.page.html.__getitem__))
 
 
 def makeExtension(**settings: object) -> MathExtension:  # noqa: N802  (Python-Markdown's name)
     """Python-Markdown's entry point."""
     return MathExtension(**settings)
+
+
+_FORMULA = r"<mjx-container\b(?:(?!</mjx-container>).)*</mjx-container>"
+_FORMULAS_ALONE = re.compile(rf"<(?:a|th)\b[^>]*>\s*{_FORMULA}(?:\s*{_FORMULA})*\s*(?=</(?:a|th)>)", re.S)
+
+
+def _named(markup: str) -> str:
+    """HTML in which formulas have names that are all of a link or of a table's header: not all read MathML for these."""
+
+    def name(formula: re.Match[str]) -> str:
+        return formula[0].replace("<math", f'<math aria-label="{html.escape(plain(formula[0]))}"', 1)
+
+    return _FORMULAS_ALONE.sub(lambda alone: re.sub(_FORMULA, name, alone[0], flags=re.S), markup)
+
+
+def spoken(text: str) -> str:
+    """Markdown as plain text, formulas too; for attributes."""
+    spans = _spans(text)
+    done, _ = typesetting.typeset([formula for _, _, formula in spans])
+    return chapters.plain(_replace(text, spans, lambda _, formula: plain(done[formula])))
 
 
 def plain(markup: str) -> str:
@@ -195,6 +215,7 @@ def plain(markup: str) -> str:
 
 def _say(node: etree.Element) -> str:
     def group(text: str) -> str:
+        text = text.strip()
         return text if len(text) < 2 or text.isalnum() else f"({text})"
 
     match node.tag, [_say(child) for child in node]:
@@ -208,7 +229,9 @@ def _say(node: etree.Element) -> str:
             return f"{base}^{group(high)}"
         case "msubsup" | "munderover", [base, low, high]:
             return f"{base}_{group(low)}^{group(high)}"
-        case "mo" | "mi", [] if node.text == "mod":
+        case "mi", [] if len(node.text or "") > 1 and node.text.isalpha():
+            return f" {node.text} "  # the name of a function
+        case "mo", [] if node.text == "mod":
             return " mod "
         case _, parts:
             return (node.text or "").strip("\u2061\u2062\u2063\u2064") + "".join(parts)
@@ -230,7 +253,7 @@ def typeset_html(markup: str, file: str) -> str:
         if "<" not in markup[start:end]
     ]
     done = _typeset([formula for _, _, formula in spans], file, [1] * len(spans))
-    return _replace(markup, spans, lambda _, formula: done[formula])
+    return _named(_replace(markup, spans, lambda _, formula: done[formula]))
 
 
 def write_assets(site: Path) -> None:

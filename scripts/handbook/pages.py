@@ -7,7 +7,7 @@ import itertools
 import os
 import posixpath
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from . import chapters, evidence, figures, questions
+from . import chapters, evidence, figures, mathematics, questions
 from .chapters import AREAS, Chapter
 from .notebooks import Cell, Notebook
 
@@ -159,6 +159,16 @@ def citing(book: list[Chapter]) -> dict[str, list[tuple[Chapter, str, str]]]:
     return {notebook: list(questions_) for notebook, questions_ in found.items()}
 
 
+def captions(book: list[Chapter]) -> dict[str, dict[str, str]]:
+    """By notebook and label the captions that chapters write below embedded figures, the first of each, as plain text."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for chapter in book:
+        for claim in evidence.claims(chapter.text):
+            if claim.embedded:
+                found[claim.notebook].setdefault(claim.label, mathematics.spoken(claim.text))
+    return found
+
+
 def wrong_page(book: list[Chapter]) -> str:
     """Every "often said, but wrong" box, in one place."""
     boxes = questions.wrong_boxes(book)
@@ -169,16 +179,18 @@ def wrong_page(book: list[Chapter]) -> str:
         "Each leads to the question where the right answer is worked out.\n",
     ]
     chapter = None
+    seen: Counter[str] = Counter()
     for box in boxes:
+        seen[box.question.id] += 1
+        number = seen[box.question.id]
+        address = f"wrong-{box.question.id}" + (f"-{number}" if number > 1 else "")
         if box.chapter is not chapter:
             chapter = box.chapter
             text.append(
                 f"## {AREAS[chapter.area]}: {chapter.title} {{ #{chapter.area}-{os.path.basename(chapter.name)[:-3]} }}\n"
             )
         body = box.body.replace(f"**{chapters.WRONG}**", "", 1).strip()
-        text.append(
-            f"### [{box.question.title}]({chapter.name}#{box.question.id}) {{ #wrong-{box.question.id} }}\n\n{body}\n"
-        )
+        text.append(f"### [{box.question.title}]({chapter.name}#{box.question.id}) {{ #{address} }}\n\n{body}\n")
     return "\n".join(text)
 
 
@@ -243,7 +255,7 @@ def code_block(code: str, identity: str) -> str:
     copy = f'title="Copy to clipboard" data-md-type="copy" data-clipboard-target="#{identity}"'
     return (
         f'<div class="highlight"><div class="md-code__nav"><button class="md-code__button" {copy}></button></div>'
-        f'<pre id="{identity}" tabindex="0">{code}</pre></div>'
+        f'<pre id="{identity}">{code}</pre></div>'
     )
 
 
@@ -299,12 +311,18 @@ def report_url(repository: str, chapter: Chapter, question: chapters.Question) -
 
 
 def notebook_page(
-    notebook: Notebook, cited: list[tuple[str, str]], repository: str, download: str, resolve: Resolve
+    notebook: Notebook,
+    cited: list[tuple[str, str]],
+    captions: dict[str, str],
+    repository: str,
+    download: str,
+    resolve: Resolve,
 ) -> str:
     """A notebook as HTML in the site's own markup: an anchor for each label, links, figures.
 
     nbconvert renders the prose, as in Jupyter. Its pages are not used: each would inline 575 kB of styles and
-    take half a second. `cited` holds (title, URL) of the questions that cite the notebook.
+    take half a second. `cited` holds (title, URL) of the questions that cite the notebook, `captions` by
+    label what chapters write below its figures.
     """
     parts = []
     for cell in notebook.cells:
@@ -313,7 +331,7 @@ def notebook_page(
             parts.append(f'<div class="nb-text">{_inner(_linked(prose, notebook, resolve))}</div>')
         elif cell.kind == "code":
             identity = f' id="{cell.label}"' if cell.label else ""
-            shown = _input(cell) + _outputs(cell)
+            shown = _input(cell) + _outputs(cell, captions.get(cell.label or ""))
             parts.append(f'<div class="nb-cell"{identity} style="{kept_height(shown)}">{shown}</div>')
     links = (
         f'<p class="nb-links"><a href="{repository}/edit/main/{notebook.file}">Edit this notebook</a>'
@@ -370,6 +388,9 @@ def _linked(text: lxml_html.HtmlElement, notebook: Notebook, resolve: Resolve) -
         heading.set("id", f"about-{name}" if name in notebook.labels else name)
         for link in heading.find_class("anchor-link"):
             link.set("href", f"#{heading.get('id')}")
+    for header in list(text.iter("th")):
+        if not header.text_content().strip():
+            header.tag = "td"  # a header that says nothing is none
     for link in text.iter("a"):
         if "anchor-link" in link.classes:
             link.set("class", "headerlink")
@@ -396,17 +417,16 @@ def _code(source: str) -> str:
     return re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", code).rstrip("\n")
 
 
-def _outputs(cell: Cell) -> str:
+def _outputs(cell: Cell, caption: str | None) -> str:
     shown = []
     for output in cell.outputs:
         data = output.get("data", {})
         if svg := data.get("image/svg+xml"):
-            caption = f"Figure {cell.label}" if cell.label else "Figure"
-            drawn = figures.inline_svg(svg, caption, cell.label or f"cell-{cell.index}")
-            shown.append(f'<div class="nb-figure" tabindex="0">{drawn}</div>')
+            drawn = figures.inline_svg(svg, caption or figures.description(svg), f"f{cell.index}-{len(shown)}")
+            shown.append(f'<div class="nb-figure">{drawn}</div>')
         elif markup := data.get("text/html"):
-            shown.append(f'<div class="nb-table" tabindex="0">{figures.table(markup)}</div>')
+            shown.append(f'<div class="nb-table">{figures.table(markup)}</div>')
         else:
             text = ansi2html(output.get("text") or data.get("text/plain", ""))
-            shown.append(f'<div class="nb-text-output" tabindex="0"><pre>{text}</pre></div>')
+            shown.append(f'<div class="nb-text-output"><pre>{text}</pre></div>')
     return f'<div class="nb-output">{"".join(shown)}</div>' if shown else ""

@@ -29,11 +29,18 @@ document.addEventListener("copy", (event) => {
   event.preventDefault()
 })
 
-// The keyboard: a formula or a table is a stop only while it is wider than its box.
-const NAMES = { "MJX-CONTAINER": "Wide formula, scrolls sideways", DIV: "Wide table, scrolls sideways" }
+// The keyboard: what scrolls sideways is a stop only while it is wider than its box.
+const SCROLLING = {
+  formula: "mjx-container[display]",
+  table: ".md-typeset__scrollwrap, .nb-table, .evidence-output:has(> table)",
+  figure: ".nb-figure, .evidence-output:has(> svg)",
+  code: ".highlight > pre",
+  output: ".nb-text-output",
+}
 const mark = (box) => {
   const wide = box.scrollWidth > box.clientWidth + 1
-  for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", NAMES[box.tagName]]]) {
+  const kind = Object.keys(SCROLLING).find((kind) => box.matches(SCROLLING[kind]))
+  for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", `Wide ${kind}, scrolls sideways`]]) {
     wide ? box.setAttribute(name, value) : box.removeAttribute(name)
   }
 }
@@ -48,7 +55,7 @@ const markNext = () => {
   if (waiting.size) whenIdle(markNext)
 }
 const attend = (within) => {
-  const boxes = within.querySelectorAll("mjx-container[display], .md-typeset__scrollwrap")
+  const boxes = within.querySelectorAll(Object.values(SCROLLING).join())
   const idle = !waiting.size
   for (const box of boxes) {
     watch.observe(box)
