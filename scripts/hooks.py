@@ -21,7 +21,7 @@ log = logging.getLogger("mkdocs.handbook")
 
 ROOT = Path(__file__).resolve().parent.parent
 _book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build
-_citing: dict[str, list[tuple[chapters.Chapter, str, str]]] = {}  # notebook: the questions that cite it
+_citing: dict[str, list[pages.Citation]] = {}  # notebook: the questions that cite it
 _units: dict[str, list[search.Unit]] = {}  # what search finds, by the page's path
 _vocabulary = search.Vocabulary()
 _generated: set[str] = set()  # pages that only list what stands elsewhere: found by their titles
@@ -92,12 +92,14 @@ def _render_notebook(page: Page, config: MkDocsConfig, files: Files) -> None:
 
     def make(files: Files) -> str:
         resolve = _resolver(page, files)
-        links = [(title, resolve(chapter.name) + anchor) for chapter, title, anchor in cited]
         notebook = notebooks.read(ROOT / uri, ROOT)
-        html = pages.notebook_page(notebook, links, repository, Path(uri).name, resolve)
+        html = pages.notebook_page(notebook, cited, repository, Path(uri).name, resolve)
         return mathematics.typeset_html(html, uri)
 
-    citing = [f"{chapter.name}{anchor} {title}" for chapter, title, anchor in cited]
+    citing = [
+        f"{c.chapter.name}{c.anchor} {c.title} {[(claim.label, claim.text, claim.embedded) for claim in c.claims]}"
+        for c in cited
+    ]
     rendering.render_notebook(page, files, ROOT, [(ROOT / uri).read_text(encoding="utf-8"), repository, *citing], make)
 
 
@@ -111,6 +113,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     repository = config.repo_url.rstrip("/")
     if chapter:
         html = pages.complete_questions(html, chapter, repository, _resolver(page, files))
+        page.present_anchor_ids |= pages.wrong_anchors(html)
     return pages.with_copy_buttons(html)
 
 
