@@ -28,7 +28,7 @@ def test_generated_pages_name_every_question_source_and_claim(book, tiny):
     assert "Answered so far: 1. Open: 120." in made["sources.md"]
     assert made["sources.md"].count('<span class="open">') == 120
     assert "3 numbers and 1 figures and tables" in made["evidence.md"]
-    assert '<a href="notebooks/cuda/tiny.html#cited-by">1</a>' in made["evidence.md"]
+    assert '3 numbers, 1 figure or table, <a href="notebooks/cuda/tiny.html#cited-by">cited by 1 question</a>' in made["evidence.md"]
     assert '- ["Adam costs 12 bytes."](cuda/memory.md#wrong-tiny-bytes)' in made["wrong.md"]
 
 

@@ -112,15 +112,16 @@ def evidence_page(book: list[Chapter], books: dict[str, Notebook]) -> str:
         "against a fresh run. The page of a notebook ends with all that it proves.\n",
     ]
     for area, files in itertools.groupby(books, lambda file: file.split("/")[1]):
-        text += [f"## {AREAS.get(area, area)}\n", "| notebook | numbers | figures and tables | cited by questions |"]
-        text.append("| --- | ---: | ---: | ---: |")
-        for file in files:
+        text.append(f"## {AREAS.get(area, area)}\n")
+        for file in files:  # lines, since a table's columns move while it arrives
             mine = [(anchor, claim) for anchor, claim in everything if claim.notebook == file]
             figures = sum(claim.embedded for _, claim in mine)
             asked = len({anchor for anchor, _ in mine})
-            if mine:  # as HTML: a Markdown link to a place in a notebook is a claim
-                asked = f'<a href="{file.removesuffix(".ipynb")}.html#cited-by">{asked}</a>'
-            text.append(f"| [{books[file].title}](../{file}) | {len(mine) - figures} | {figures} | {asked} |")
+            counts = [_count(len(mine) - figures, "number"), _count(figures, "figure or table", "figures and tables")]
+            if asked:  # as HTML: a Markdown link to a place in a notebook is a claim
+                cited = f"cited by {_count(asked, 'question')}"
+                counts.append(f'<a href="{file.removesuffix(".ipynb")}.html#cited-by">{cited}</a>')
+            text.append(f"- [{books[file].title}](../{file}): {', '.join(filter(None, counts)) or 'not cited'}")
         text.append("")
     return "\n".join(text)
 
@@ -134,6 +135,10 @@ def claims_by_question(chapter: Chapter) -> list[tuple[str, str, evidence.Claim]
         title, anchor = before[-1] if before else (chapter.title, "")
         found.append((title, anchor, claim))
     return found
+
+
+def _count(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}" if number else ""
 
 
 @dataclass(frozen=True)
