@@ -82,7 +82,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     page.render = lambda config, files: rendering.render_markdown(page, config, files, ROOT)
     area, _, name = uri.partition("/")
     is_front = name == "index.md" and area in chapters.AREAS
-    return markdown + pages.chapter_list(list(_book.values()), area) if is_front else markdown
+    if not is_front:
+        return markdown
+    return markdown + pages.chapter_list(list(_book.values()), area, chapters.read_sources(ROOT))
 
 
 def _render_notebook(page: Page, config: MkDocsConfig, files: Files) -> None:

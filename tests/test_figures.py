@@ -15,3 +15,20 @@ def test_svg_is_made_fit_for_a_page():
     assert 'id="curve-x-a"' in shown and 'href="#curve-x-a"' in shown and "url(#curve-x-a)" in shown
     assert "unused" not in shown and 'd="M 1.2 -6.7"' in shown
     assert 'aria-label="Bytes &quot;here&quot;"' in shown
+
+
+def test_the_least_width_keeps_the_smallest_label_readable_but_for_powers():
+    svg = '<svg viewBox="0 0 420 200"><text font-size="10.5px">10<tspan font-size="7.35px">2</tspan></text></svg>'
+    assert figures.least_width(svg) == 320
+    assert 'style="--least:320px"' in figures.inline_svg(svg, "x", "x")
+
+
+def test_columns_of_text_are_marked_and_numbers_are_not():
+    head = "<thead><tr><th></th><th>part</th><th>bytes</th></tr></thead>"
+    body = (
+        "<tbody><tr><th>0</th><td>8-bit</td><td>&lt; 2</td></tr><tr><th>1</th><td>master</td><td>NaN</td></tr></tbody>"
+    )
+    shown = figures.table(f'<table border="1" class="dataframe">{head}{body}</table>')
+    assert shown.count('class="text"') == 3
+    assert '<th class="text">part</th>' in shown and '<td class="text">8-bit</td>' in shown
+    assert "<td>&lt; 2</td>" in shown and "<td>NaN</td>" in shown and "<th>0</th>" in shown

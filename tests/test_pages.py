@@ -28,7 +28,10 @@ def test_generated_pages_name_every_question_source_and_claim(book, tiny):
     assert "Answered so far: 1. Open: 120." in made["sources.md"]
     assert made["sources.md"].count('<span class="open">') == 120
     assert "3 numbers and 1 figures and tables" in made["evidence.md"]
-    assert '3 numbers, 1 figure or table, <a href="notebooks/cuda/tiny.html#cited-by">cited by 1 question</a>' in made["evidence.md"]
+    assert (
+        '3 numbers, 1 figure or table, <a href="notebooks/cuda/tiny.html#cited-by">cited by 1 question</a>'
+        in made["evidence.md"]
+    )
     assert '- ["Adam costs 12 bytes."](cuda/memory.md#wrong-tiny-bytes)' in made["wrong.md"]
 
 
@@ -112,6 +115,9 @@ def test_the_home_page_shows_the_cell_of_its_first_claim(tiny):
     assert "label" not in proof["code"]
 
 
-def test_an_areas_front_page_lists_its_chapters(book):
-    assert "[Tiny memory](memory.md): A chapter of one question" in pages.chapter_list(book, "cuda")
-    assert "None is finished yet" in pages.chapter_list(book, "cv")
+def test_an_areas_front_page_lists_its_chapters_or_what_it_will_answer(book, tiny):
+    sources = chapters.read_sources(tiny)
+    assert "[Tiny memory](memory.md): A chapter of one question" in pages.chapter_list(book, "cuda", sources)
+    empty = pages.chapter_list(book, "cv", sources)
+    assert "None is finished yet" in empty
+    assert empty.count("\n- ") == sum(row["area"] == "cv" for row in sources.values()) > 0

@@ -182,14 +182,22 @@ def wrong_page(book: list[Chapter]) -> str:
     return "\n".join(text)
 
 
-def chapter_list(book: list[Chapter], area: str) -> str:
-    """The chapters of an area with their descriptions, for the end of the area's front page, as Markdown."""
+def chapter_list(book: list[Chapter], area: str, sources: dict[str, dict[str, str]]) -> str:
+    """The chapters of an area with their descriptions, for the end of the area's front page, as Markdown.
+
+    Where there is none yet, the questions that interviews asked and the area will answer.
+    """
     rows = [
         f"- [{c.title}]({Path(c.file).name}): {c.description} Questions: {len(c.questions)}."
         for c in book
         if c.area == area
     ]
-    return "\n\n## Chapters\n\n" + ("\n".join(rows) if rows else "None is finished yet.") + "\n"
+    if rows:
+        return "\n\n## Chapters\n\n" + "\n".join(rows) + "\n"
+    covered = questions.coverage(book, sources)
+    asked = [f"- {row['ask']}" for name, row in sources.items() if row["area"] == area and not covered[name]]
+    planned = f" These [questions of real interviews](../sources.md) will be answered here:\n\n{chr(10).join(asked)}"
+    return "\n\n## Chapters\n\nNone is finished yet." + (planned if asked else "") + "\n"
 
 
 def home_proof(root: Path) -> dict[str, str] | None:
@@ -202,7 +210,10 @@ def home_proof(root: Path) -> dict[str, str] | None:
     return {
         "url": f"{found[0].notebook.removesuffix('.ipynb')}.html#{found[0].label}",
         "notebook": found[0].notebook.removeprefix("notebooks/"),
-        "code": highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)),
+        "code": "".join(
+            f'<span class="line">{line}</span>'
+            for line in highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)).splitlines()
+        ),
         "output": repr(cell.value),
     }
 
