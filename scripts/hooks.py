@@ -26,7 +26,7 @@ log = logging.getLogger("mkdocs.handbook")
 
 ROOT = Path(__file__).resolve().parent.parent
 _book: dict[str, chapters.Chapter] = {}  # by path below docs/, read anew for each build
-_citing: dict[str, list[tuple[chapters.Chapter, str, str]]] = {}  # notebook: the questions that cite it
+_citing: dict[str, list[pages.Citation]] = {}  # notebook: the questions that cite it
 _captions: dict[str, dict[str, str]] = {}  # notebook: by label what chapters write below its figures
 _units: dict[str, list[search.Unit]] = {}  # what search finds, by the page's path
 _vocabulary = search.Vocabulary()
@@ -90,7 +90,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     page.render = lambda config, files: rendering.render_markdown(page, config, files, ROOT)
     area, _, name = uri.partition("/")
     is_front = name == "index.md" and area in chapters.AREAS
-    return markdown + pages.chapter_list(list(_book.values()), area) if is_front else markdown
+    if not is_front:
+        return markdown
+    return markdown + pages.chapter_list(list(_book.values()), area, chapters.read_sources(ROOT))
 
 
 def _render_notebook(page: Page, config: MkDocsConfig, files: Files) -> None:
@@ -100,12 +102,14 @@ def _render_notebook(page: Page, config: MkDocsConfig, files: Files) -> None:
 
     def make(files: Files) -> str:
         resolve = _resolver(page, files)
-        links = [(title, resolve(chapter.name) + anchor) for chapter, title, anchor in cited]
         notebook = notebooks.read(ROOT / uri, ROOT)
-        html = pages.notebook_page(notebook, links, captions, repository, Path(uri).name, resolve)
+        html = pages.notebook_page(notebook, cited, captions, repository, Path(uri).name, resolve)
         return mathematics.typeset_html(html, uri)
 
-    citing = [f"{chapter.name}{anchor} {title}" for chapter, title, anchor in cited]
+    citing = [
+        f"{c.chapter.name}{c.anchor} {c.title} {[(claim.label, claim.text, claim.embedded) for claim in c.claims]}"
+        for c in cited
+    ]
     rendering.render_notebook(
         page, files, ROOT, [(ROOT / uri).read_text(encoding="utf-8"), repository, *citing, *captions.values()], make
     )
@@ -121,6 +125,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     repository = config.repo_url.rstrip("/")
     if chapter:
         html = pages.complete_questions(html, chapter, repository, _resolver(page, files))
+        page.present_anchor_ids |= pages.wrong_anchors(html)
     return pages.with_copy_buttons(html)
 
 

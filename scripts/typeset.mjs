@@ -67,6 +67,34 @@ function markBreaks(node, depth = 0) {
   return depth;
 }
 
+// On a page MathJax breaks before operators, but it would within parentheses too, and before a number's sign. Here not deeper
+// in delimiters than `deepest`, which grows until no part has more glyphs than fit a phone's line.
+const fits = 26;
+let deepest = 0;
+
+function forbidBreaks(node, depth = 0) {
+  for (const [index, child] of node.childNodes.entries()) {
+    if (!child) continue; // a base or a script that is left out
+    if (!child.isEmbellished) {
+      if (child.isKind('mrow') || child.isKind('mstyle') || child.isKind('TeXAtom')) {
+        for (const row of child.isKind('mrow') ? [child] : child.childNodes) depth = forbidBreaks(row, depth);
+      }
+      continue;
+    }
+    const operator = child.coreMO();
+    const text = operator.getText();
+    const opens = /^[([{⟨⌊⌈]$/.test(text) || operator.texClass === OPEN;
+    if (/^[)\]}⟩⌋⌉]$/.test(text) || operator.texClass === CLOSE) depth = Math.max(0, depth - 1);
+    const before = node.childNodes[index - 1];
+    const sign = /^[-−+±∓]$/.test(text) && (!before || before.isEmbellished && before.coreMO().texClass !== CLOSE);
+    if (depth > deepest || sign) operator.attributes.set('linebreak', 'nobreak');
+    if (opens) depth += 1;
+  }
+  return depth;
+}
+
+const longest = (markup) => Math.max(...markup.split('<mjx-assistive-mml')[0].split('<mjx-break').map((part) => part.split('<mjx-c ').length - 1));
+
 function isTenth(node) {
   const base = node?.isKind('msup') ? node.childNodes[0] : node;
   return base?.isKind('mn') && base.getText() === '10';
@@ -118,7 +146,11 @@ async function typeset([tex, display]) {
       if (!display) markGaps(node);
       return {html: adaptor.innerHTML(node).replace(/\bMJX-\d+-/g, 'MJX-')}; // the number counts formulas
     }
-    const node = await tex2chtmlPromise(tex, {display});
+    let node;
+    for (deepest = 0; deepest < 3; deepest += 1) {
+      node = await tex2chtmlPromise(tex, {display});
+      if (display || longest(adaptor.outerHTML(node)) <= fits) break;
+    }
     clean(node);
     const source = tex.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
     // WebKit may break a line between a formula and the period behind it, unless a word joiner ends the formula.
@@ -137,6 +169,12 @@ if (kind === 'svg') {
   document.inputJax[0].postFilters.add(({math, data}) => {
     root = data.root;
     if (!math.display) markBreaks(root.childNodes[0]);
+  }, 100);
+}
+
+if (kind === 'chtml') {
+  document.inputJax[0].postFilters.add(({math, data}) => {
+    if (!math.display) forbidBreaks(data.root.childNodes[0]);
   }, 100);
 }
 

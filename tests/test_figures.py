@@ -32,3 +32,20 @@ def test_a_figure_says_what_it_draws():
     panels = panel.format(1, bar) + panel.format(2, text("<text>fp8 only</text>", 6))
     svg = f'<svg xmlns="http://www.w3.org/2000/svg"><g id="figure_1">{panels}{title}</g></svg>'
     assert figures.description(svg) == "Left and right; FLOP per byte against side T of a tile; fp8 only"
+
+
+def test_the_least_width_keeps_the_smallest_label_readable_but_for_powers():
+    svg = '<svg viewBox="0 0 420 200"><text font-size="10.5px">10<tspan font-size="7.35px">2</tspan></text></svg>'
+    assert figures.least_width(svg) == 320
+    assert 'style="--least:320px"' in figures.inline_svg(svg, "x", "x")
+
+
+def test_columns_of_text_are_marked_and_numbers_are_not():
+    head = "<thead><tr><th></th><th>part</th><th>bytes</th></tr></thead>"
+    body = (
+        "<tbody><tr><th>0</th><td>8-bit</td><td>&lt; 2</td></tr><tr><th>1</th><td>master</td><td>NaN</td></tr></tbody>"
+    )
+    shown = figures.table(f'<table border="1" class="dataframe">{head}{body}</table>')
+    assert shown.count('class="text"') == 3
+    assert '<th class="text">part</th>' in shown and '<td class="text">8-bit</td>' in shown
+    assert "<td>&lt; 2</td>" in shown and "<td>NaN</td>" in shown and "<th>0</th>" in shown

@@ -86,21 +86,38 @@ def test_each_formula_is_spoken_by_its_mathml(page):
     assert silent == 0
 
 
-def test_a_formula_is_copied_as_tex(page):
-    page.goto(CHAPTER)
-    copied = page.evaluate(
-        """() => {
-          const formula = document.querySelector("article p mjx-container")
+def copied(page: Page, first: str, last: str) -> str:
+    """What is copied from the beginning of one element to the end of another, as text."""
+    return page.evaluate(
+        """([first, last]) => {
           const range = document.createRange()
-          range.selectNodeContents(formula.closest("p"))
+          range.setStartBefore(document.querySelector(first))
+          range.setEndAfter(document.querySelector(last))
           getSelection().removeAllRanges()
           getSelection().addRange(range)
           const event = new ClipboardEvent("copy", { clipboardData: new DataTransfer(), bubbles: true, cancelable: true })
           document.dispatchEvent(event)
-          return [event.clipboardData.getData("text/plain"), formula.dataset.tex]
-        }"""
+          return event.clipboardData.getData("text/plain")
+        }""",
+        [first, last],
     )
-    assert f"${copied[1]}$" in copied[0]
+
+
+def test_a_formula_is_copied_as_tex(page):
+    page.goto(CHAPTER)
+    tex = page.locator("article p mjx-container").first.get_attribute("data-tex")
+    assert f"${tex}$" in copied(page, "article p:has(mjx-container)", "article p:has(mjx-container)")
+
+
+def test_what_serves_only_the_page_is_not_copied(page):
+    page.goto(CHAPTER)
+    note = page.locator("article p:has(sup[id^=fnref])").first
+    words = note.evaluate("(p) => p.querySelector('sup').previousSibling.textContent.trim().slice(-12)")
+    text = copied(page, "article h2", ".footnote")
+    first = text.split("\n")[0]
+    assert first and "#" not in first
+    assert "report an error" not in text and "reviewed" in text
+    assert words in text and not re.search(re.escape(words) + r"\d", text)
 
 
 def test_a_wide_formula_scrolls_in_its_own_box_and_is_a_stop_of_the_keyboard(page):

@@ -131,6 +131,26 @@ def test_hard_constructs_are_typeset():
         assert "merror" not in markup and "NaN" not in markup
 
 
+@pytest.mark.parametrize(
+    "tex, parts",
+    [
+        (r"P(-\mid\text{healthy})", 1),
+        (r"(Ax + A^\top x)", 1),
+        (r"(1-y_k)\ln(1-p_k)", 1),
+        (r"\left(a+b\right)+c", 2),
+        (r"x=-1", 2),
+        (r"a+b=c-(d+e)", 4),
+        (
+            r"E[\log p(x_1) + \log p(x_2) + \log p(x_3) + \log p(x_4)]",
+            4,
+        ),  # wider than a phone: breaks within, but not twice
+    ],
+)
+def test_a_formula_in_the_text_breaks_outside_of_parentheses(tex, parts):
+    done, _ = typesetting.typeset([(tex, False)])
+    assert len(done[tex, False].split("<mjx-break")) == parts
+
+
 def test_a_formula_in_the_text_that_breaks_its_line_is_told_with_its_line(tmp_path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "notebooks").mkdir()

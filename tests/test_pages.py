@@ -28,8 +28,29 @@ def test_generated_pages_name_every_question_source_and_claim(book, tiny):
     assert "Answered so far: 1. Open: 120." in made["sources.md"]
     assert made["sources.md"].count('<span class="open">') == 120
     assert "3 numbers and 1 figures and tables" in made["evidence.md"]
-    assert "[75 %](../notebooks/cuda/tiny.ipynb#shares.optimizer)" in made["evidence.md"]
-    assert "Adam costs 12 bytes" in made["wrong.md"]
+    assert (
+        '3 numbers, 1 figure or table, <a href="notebooks/cuda/tiny.html#cited-by">cited by 1 question</a>'
+        in made["evidence.md"]
+    )
+    assert '- ["Adam costs 12 bytes."](cuda/memory.md#wrong-tiny-bytes)' in made["wrong.md"]
+
+
+def test_a_notebook_page_ends_with_what_it_proves(book, tiny):
+    notebook = notebooks.read(tiny / "notebooks/cuda/tiny.ipynb", tiny)
+    page = pages.notebook_page(
+        notebook, pages.citing(book)[notebook.file], {}, "https://example.org", "tiny.ipynb", resolve
+    )
+    end = page[page.index('<h2 id="cited-by">') :]
+    assert '<a href="../cuda/memory/#tiny-bytes">How many bytes does a parameter need?</a>' in end
+    assert '<a href="#shares">75 %</a>' in end
+    assert '<a href="#parts"><em>The bytes of a parameter by part</em></a>' in end
+
+
+def test_each_box_of_what_is_wrong_has_a_place_of_its_own(book):
+    box = '<div class="admonition warning">'
+    page = f'<h2 id="tiny-bytes">How many?</h2>{box}</div><p>x</p>{box}</div>'
+    shown = pages.complete_questions(page, book[0], "https://github.com/example/tiny", resolve)
+    assert pages.wrong_anchors(shown) == {"wrong-tiny-bytes", "wrong-tiny-bytes-2"}
 
 
 def test_a_question_has_its_line_and_its_answer_a_box(book):
@@ -75,7 +96,7 @@ def test_a_report_names_the_question(book):
 
 
 def test_citing_lists_each_question_once(book):
-    assert [anchor for _, _, anchor in pages.citing(book)["notebooks/cuda/tiny.ipynb"]] == ["#tiny-bytes"]
+    assert [row.anchor for row in pages.citing(book)["notebooks/cuda/tiny.ipynb"]] == ["#tiny-bytes"]
 
 
 def test_headings_become_a_table_of_contents():
@@ -94,6 +115,9 @@ def test_the_home_page_shows_the_cell_of_its_first_claim(tiny):
     assert "label" not in proof["code"]
 
 
-def test_an_areas_front_page_lists_its_chapters(book):
-    assert "[Tiny memory](memory.md): A chapter of one question" in pages.chapter_list(book, "cuda")
-    assert "None is finished yet" in pages.chapter_list(book, "cv")
+def test_an_areas_front_page_lists_its_chapters_or_what_it_will_answer(book, tiny):
+    sources = chapters.read_sources(tiny)
+    assert "[Tiny memory](memory.md): A chapter of one question" in pages.chapter_list(book, "cuda", sources)
+    empty = pages.chapter_list(book, "cv", sources)
+    assert "None is finished yet" in empty
+    assert empty.count("\n- ") == sum(row["area"] == "cv" for row in sources.values()) > 0

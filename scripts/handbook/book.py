@@ -200,8 +200,7 @@ def _wrong(book: list[Chapter]) -> str:
         if box.chapter is not chapter:
             chapter = box.chapter
             text.append(f"\n## {chapter.title}\n")
-        said = re.search(r"[\"“](.+?)[\"”]", box.body.replace(f"**{chapters.WRONG}**", ""), re.S)
-        words = f"“{' '.join(said[1].split())}”\\\n  Corrected under" if said else "A box corrects what is said under"
+        words = "\\\n  ".join([*box.said, "Corrected under"])
         text.append(f"- {words} “[{box.question.title}]({chapter.name}#{box.question.id})”")
     return "\n".join(text) + "\n"
 

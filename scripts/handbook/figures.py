@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from xml.etree import ElementTree as etree
 
 from .notebooks import Cell
 
+READABLE = 8  # pixels of font size
 GROUP = "{http://www.w3.org/2000/svg}g"
-
 INK = "#737373"  # notebooks/handbook.mplstyle draws text and axes in it
 
 
@@ -43,7 +44,8 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     # A label in the color of its line: the style sheet mixes it with the page's ink, so that it can be read.
     svg = re.sub(r'(<text\b[^>]*? fill="(#[0-9a-f]{6})")', r'\1 color="\2"', svg)
     label = html.escape(caption, quote=True)
-    root = f'<svg role="img" aria-label="{label}" stroke-linejoin="round" stroke-linecap="butt" '
+    least = f'style="--least:{least_width(svg)}px" ' if "viewBox" in svg else ""
+    root = f'<svg role="img" aria-label="{label}" {least}stroke-linejoin="round" stroke-linecap="butt" '
     return re.sub(r"<svg ", root, svg, count=1).strip()
 
 
@@ -75,6 +77,20 @@ def _said(text: etree.Element) -> str:
     return "".join(text.itertext()) if source is None else source.text.replace("$", "")
 
 
+def least_width(svg: str) -> int:
+    """Pixels of width below which a figure's smallest text, powers apart, is too small to read on a phone.
+
+    >>> least_width('<svg viewBox="0 0 420 200"><text font-size="10.5px">1<tspan font-size="7.35px">2</tspan></text></svg>')
+    320
+    """
+    view = re.search(r'viewBox="([^"]+)"', svg)
+    sizes = {float(size) for size in re.findall(r'font-size="([\d.]+)px"', svg)}
+    plain = [
+        size for size in sizes if not any(abs(size - 0.7 * other) < 0.02 for other in sizes)
+    ]  # as matplotlib raises
+    return round(float(view[1].split()[2]) * READABLE / min(plain)) if view and plain else 0
+
+
 def _attributes(style: str) -> str:
     """CSS declarations as presentation attributes; of the shorthand `font`, which is none, the size."""
     found = dict(part.strip().split(":", 1) for part in style.split(";") if ":" in part)
@@ -85,8 +101,26 @@ def _attributes(style: str) -> str:
 
 
 def table(markup: str) -> str:
-    """A DataFrame's HTML without what pandas adds for a notebook's own look."""
+    """A DataFrame's HTML without what pandas adds for a notebook's own look; the cells of columns of text say so."""
     markup = re.sub(r"<style.*?</style>|<p>\d+ rows × \d+ columns</p>|</?div>", "", markup, flags=re.S)
     markup = re.sub(r">\s+<", ">\n<", markup)  # the indentation of each cell is a tenth of a page
     markup = markup.replace("<th></th>", "<td></td>")  # a header that says nothing is none
-    return markup.replace('<table border="1" class="dataframe">', '<table class="dataframe">').strip()
+    markup = markup.replace('<table border="1" class="dataframe">', '<table class="dataframe">').strip()
+    rows = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S) for row in markup.split("<tr")]
+    body = rows[markup.split("<tbody")[0].count("<tr") + 1 :]
+    # Counted from the right, since a row may lack cells that one above it spans.
+    text = {-at for row in body for at in range(1, len(row)) if _is_text(row[-at])}
+    return "<tr".join(
+        _marked(part, {len(row) + at for at in text}) for part, row in zip(markup.split("<tr"), rows, strict=True)
+    )
+
+
+def _is_text(cell: str) -> bool:
+    shown = html.unescape(re.sub(r"<[^>]+>", "", cell)).strip()
+    number = r"[-+−≈<>≤≥~±$]?\s*[\d.].*|[-+−]?(?:inf|nan|∞)|[-–—]?|NaN|None|NaT"
+    return not re.fullmatch(number, shown, re.S)
+
+
+def _marked(row: str, columns: set[int]) -> str:
+    number = itertools.count()
+    return re.sub(r"<t[dh]\b", lambda m: m[0] + (' class="text"' if next(number) in columns else ""), row)

@@ -7,8 +7,9 @@ import itertools
 import os
 import posixpath
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -100,43 +101,29 @@ def sources_page(book: list[Chapter], sources: dict[str, dict[str, str]]) -> str
 
 
 def evidence_page(book: list[Chapter], books: dict[str, Notebook]) -> str:
-    """Counts, and every claim by the notebook that proves it."""
-    by_notebook: dict[str, list[tuple[Chapter, str, str, evidence.Claim]]] = defaultdict(list)
-    for chapter in book:
-        for title, anchor, claim in claims_by_question(chapter):
-            by_notebook[claim.notebook].append((chapter, title, anchor, claim))
-    everything = [claim for rows in by_notebook.values() for *_, claim in rows]
-    embedded = sum(claim.embedded for claim in everything)
+    """Counts by notebook; the page of each notebook lists what it proves, so that this one stays small."""
+    everything = [(anchor, claim) for chapter in book for _, anchor, claim in claims_by_question(chapter)]
+    embedded = sum(claim.embedded for _, claim in everything)
     text = [
-        "---\ntitle: Evidence\ndescription: Every number that a notebook of the handbook proves.\nsearch: {exclude: true}\n---\n",
+        "---\ntitle: Evidence\ndescription: Every notebook of the handbook, and how much it proves.\nsearch: {exclude: true}\n---\n",
         "# Evidence\n",
         f"{len(everything) - embedded} numbers and {embedded} figures and tables are computed by {len(books)} notebooks. "
-        "Each line below is checked at every build: the text against the notebook's committed output, and the output "
-        "against a fresh run.\n",
-        "| notebook | numbers | figures and tables | cited by questions |\n| --- | ---: | ---: | ---: |",
+        "Each is checked at every build: the text against the notebook's committed output, and the output "
+        "against a fresh run. The page of a notebook ends with all that it proves.\n",
     ]
-    for file, notebook in books.items():
-        rows = by_notebook[file]
-        figures = sum(claim.embedded for *_, claim in rows)
-        asked = len({anchor for _, _, anchor, _ in rows})
-        text.append(f"| [{notebook.title}](../{file}) | {len(rows) - figures} | {figures} | {asked} |")
-    text.append("")
-    for file, notebook in books.items():
-        if not by_notebook[file]:
-            continue
-        text.append(f"## [{notebook.title}](../{file}) {{ #{re.sub(r'[^a-z0-9]+', '-', file.lower())} }}\n")
-        for (chapter, title, anchor), rows in _grouped(by_notebook[file]).items():
-            shown = [f"*{c.text}*" if c.embedded else f"[{c.text}](../{c.notebook}#{c.name})" for c in rows]
-            text.append(f"- [{title}]({chapter.name}{anchor}): {', '.join(shown)}")
+    for area, files in itertools.groupby(books, lambda file: file.split("/")[1]):
+        text.append(f"## {AREAS.get(area, area)}\n")
+        for file in files:  # lines, since a table's columns move while it arrives
+            mine = [(anchor, claim) for anchor, claim in everything if claim.notebook == file]
+            figures = sum(claim.embedded for _, claim in mine)
+            asked = len({anchor for anchor, _ in mine})
+            counts = [_count(len(mine) - figures, "number"), _count(figures, "figure or table", "figures and tables")]
+            if asked:  # as HTML: a Markdown link to a place in a notebook is a claim
+                cited = f"cited by {_count(asked, 'question')}"
+                counts.append(f'<a href="{file.removesuffix(".ipynb")}.html#cited-by">{cited}</a>')
+            text.append(f"- [{books[file].title}](../{file}): {', '.join(filter(None, counts)) or 'not cited'}")
         text.append("")
     return "\n".join(text)
-
-
-def _grouped(rows: list) -> dict[tuple[Chapter, str, str], list[evidence.Claim]]:
-    groups: dict = defaultdict(list)
-    for chapter, title, anchor, claim in rows:
-        groups[chapter, title, anchor].append(claim)
-    return groups
 
 
 def claims_by_question(chapter: Chapter) -> list[tuple[str, str, evidence.Claim]]:
@@ -150,13 +137,30 @@ def claims_by_question(chapter: Chapter) -> list[tuple[str, str, evidence.Claim]
     return found
 
 
-def citing(book: list[Chapter]) -> dict[str, list[tuple[Chapter, str, str]]]:
-    """By notebook the questions that cite it, each once: chapter, title, anchor."""
-    found: dict[str, dict[tuple[Chapter, str, str], None]] = defaultdict(dict)
+def _count(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}" if number else ""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """What a question takes from one notebook; a chapter's opening counts as a question without an anchor."""
+
+    chapter: Chapter
+    title: str
+    anchor: str  # with its #
+    claims: tuple[evidence.Claim, ...]
+
+
+def citing(book: list[Chapter]) -> dict[str, list[Citation]]:
+    """By notebook the questions that cite it, each once."""
+    found: dict[str, list[Citation]] = defaultdict(list)
     for chapter in book:
+        taken: dict[tuple[str, str, str], list[evidence.Claim]] = defaultdict(list)
         for title, anchor, claim in claims_by_question(chapter):
-            found[claim.notebook][chapter, title, anchor] = None
-    return {notebook: list(questions_) for notebook, questions_ in found.items()}
+            taken[claim.notebook, title, anchor].append(claim)
+        for (notebook, title, anchor), claims in taken.items():
+            found[notebook].append(Citation(chapter, title, anchor, tuple(claims)))
+    return dict(found)
 
 
 def captions(book: list[Chapter]) -> dict[str, dict[str, str]]:
@@ -170,38 +174,40 @@ def captions(book: list[Chapter]) -> dict[str, dict[str, str]]:
 
 
 def wrong_page(book: list[Chapter]) -> str:
-    """Every "often said, but wrong" box, in one place."""
+    """What is said in the "often said, but wrong" boxes; each line leads to its box, so that this page stays small."""
     boxes = questions.wrong_boxes(book)
     text = [
-        "---\ntitle: Often said, but wrong\ndescription: The wrong answers that circulate, each with what is true instead.\nsearch: {exclude: true}\n---\n",
+        "---\ntitle: Often said, but wrong\ndescription: The wrong answers that circulate; each leads to what is true instead.\nsearch: {exclude: true}\n---\n",
         "# Often said, but wrong\n",
-        f"{len(boxes)} answers that circulate and are wrong, half true or out of date, from every chapter. "
-        "Each leads to the question where the right answer is worked out.\n",
+        f"{sum(len(box.said) for box in boxes)} answers that circulate and are wrong, half true or out of date. "
+        "Say what is wrong with one, then follow it: it leads to what is true, and why.\n",
     ]
-    chapter = None
-    seen: Counter[str] = Counter()
-    for box in boxes:
-        seen[box.question.id] += 1
-        number = seen[box.question.id]
-        address = f"wrong-{box.question.id}" + (f"-{number}" if number > 1 else "")
-        if box.chapter is not chapter:
-            chapter = box.chapter
-            text.append(
-                f"## {AREAS[chapter.area]}: {chapter.title} {{ #{chapter.area}-{os.path.basename(chapter.name)[:-3]} }}\n"
-            )
-        body = box.body.replace(f"**{chapters.WRONG}**", "", 1).strip()
-        text.append(f"### [{box.question.title}]({chapter.name}#{box.question.id}) {{ #{address} }}\n\n{body}\n")
+    for chapter, mine in itertools.groupby(boxes, lambda box: box.chapter):
+        text.append(
+            f"## {AREAS[chapter.area]}: {chapter.title} {{ #{chapter.area}-{os.path.basename(chapter.name)[:-3]} }}\n"
+        )
+        for box in mine:
+            text += [f"- [{said}]({chapter.name}#{box.anchor})" for said in box.said]
+        text.append("")
     return "\n".join(text)
 
 
-def chapter_list(book: list[Chapter], area: str) -> str:
-    """The chapters of an area with their descriptions, for the end of the area's front page, as Markdown."""
+def chapter_list(book: list[Chapter], area: str, sources: dict[str, dict[str, str]]) -> str:
+    """The chapters of an area with their descriptions, for the end of the area's front page, as Markdown.
+
+    Where there is none yet, the questions that interviews asked and the area will answer.
+    """
     rows = [
         f"- [{c.title}]({Path(c.file).name}): {c.description} Questions: {len(c.questions)}."
         for c in book
         if c.area == area
     ]
-    return "\n\n## Chapters\n\n" + ("\n".join(rows) if rows else "None is finished yet.") + "\n"
+    if rows:
+        return "\n\n## Chapters\n\n" + "\n".join(rows) + "\n"
+    covered = questions.coverage(book, sources)
+    asked = [f"- {row['ask']}" for name, row in sources.items() if row["area"] == area and not covered[name]]
+    planned = f" These [questions of real interviews](../sources.md) will be answered here:\n\n{chr(10).join(asked)}"
+    return "\n\n## Chapters\n\nNone is finished yet." + (planned if asked else "") + "\n"
 
 
 def home_proof(root: Path) -> dict[str, str] | None:
@@ -214,7 +220,10 @@ def home_proof(root: Path) -> dict[str, str] | None:
     return {
         "url": f"{found[0].notebook.removesuffix('.ipynb')}.html#{found[0].label}",
         "notebook": found[0].notebook.removeprefix("notebooks/"),
-        "code": highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)),
+        "code": "".join(
+            f'<span class="line">{line}</span>'
+            for line in highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)).splitlines()
+        ),
         "output": repr(cell.value),
     }
 
@@ -232,12 +241,24 @@ def complete_questions(page: str, chapter: Chapter, repository: str, resolve: Re
     parts = re.split(r'(?=<h2 id="|<div class="footnote">)', page)
     for i, part in enumerate(parts):
         if heading := re.match(r'<h2 id="([^"]+)">.*?</h2>', part, re.S):
-            answer = part[heading.end() :]
+            answer = _with_anchors(part[heading.end() :], heading[1])
             box = f'<div class="answer" style="{kept_height(answer)}">'
             parts[i] = f"{heading[0]}{box}{lines.get(heading[1], '')}{answer}</div>"
         elif part.startswith(notes := '<div class="footnote"'):
             parts[i] = f'{notes} style="{kept_height(part)}"{part.removeprefix(notes)}'
     return "".join(parts)
+
+
+def _with_anchors(answer: str, question: str) -> str:
+    """An answer whose wrong answers can be linked to."""
+    number = itertools.count()
+    box = '<div class="admonition warning"'
+    return re.sub(box, lambda m: f'{m[0]} id="{questions.wrong_anchor(question, next(number))}"', answer)
+
+
+def wrong_anchors(page: str) -> set[str]:
+    """The ids of a chapter's wrong answers, for MkDocs' check of links."""
+    return set(re.findall(r'<div class="admonition warning" id="([^"]+)"', page))
 
 
 def with_copy_buttons(page: str) -> str:
@@ -312,7 +333,7 @@ def report_url(repository: str, chapter: Chapter, question: chapters.Question) -
 
 def notebook_page(
     notebook: Notebook,
-    cited: list[tuple[str, str]],
+    cited: list[Citation],
     captions: dict[str, str],
     repository: str,
     download: str,
@@ -321,8 +342,8 @@ def notebook_page(
     """A notebook as HTML in the site's own markup: an anchor for each label, links, figures.
 
     nbconvert renders the prose, as in Jupyter. Its pages are not used: each would inline 575 kB of styles and
-    take half a second. `cited` holds (title, URL) of the questions that cite the notebook, `captions` by
-    label what chapters write below its figures.
+    take half a second. `cited` are the questions that cite the notebook, `captions` by label what chapters
+    write below its figures.
     """
     parts = []
     for cell in notebook.cells:
@@ -338,7 +359,7 @@ def notebook_page(
         f'<a href="{download}" download>Download it</a></p>'
     )
     heading, first = _split_title(parts[0])
-    return f'{heading}{links}<div class="jupyter-wrapper">{first}{"".join(parts[1:])}</div>{_cited(cited)}'
+    return f'{heading}{links}<div class="jupyter-wrapper">{first}{"".join(parts[1:])}</div>{_cited(cited, resolve)}'
 
 
 def headings(markup: str) -> list[dict[str, object]]:
@@ -368,11 +389,25 @@ def _split_title(part: str) -> tuple[str, str]:
     return (match[0], part.replace(match[0], "", 1)) if match else ("", part)
 
 
-def _cited(cited: list[tuple[str, str]]) -> str:
+def _cited(cited: list[Citation], resolve: Resolve) -> str:
+    """What the notebook proves: by question the numbers, figures and tables, each leading to its cell."""
     if not cited:
         return ""
-    items = "".join(f'<li><a href="{url}">{html.escape(title)}</a></li>' for title, url in cited)
-    return f'<h2 id="cited-by">Questions that cite this notebook</h2><ul class="nb-cited">{items}</ul>'
+    items = []
+    for citation in cited:
+        url = resolve(citation.chapter.name) + citation.anchor
+        proven = ", ".join(f'<a href="#{claim.label}">{_claim_text(claim)}</a>' for claim in citation.claims)
+        items.append(f'<li><a href="{url}">{html.escape(citation.title)}</a><br>{proven}</li>')
+    shown = f'<ul class="nb-cited">{"".join(items)}</ul>'
+    return (
+        '<h2 id="cited-by">Questions that cite this notebook</h2>'
+        f'<div class="answer" style="{kept_height(shown)}">{shown}</div>'
+    )
+
+
+def _claim_text(claim: evidence.Claim) -> str:
+    text = html.escape(claim.text, quote=False)
+    return f"<em>{text}</em>" if claim.embedded else re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
 
 
 def _inner(tag: lxml_html.HtmlElement) -> str:

@@ -21,6 +21,20 @@ class Box:
     chapter: Chapter
     question: Question
     body: str
+    anchor: str  # where it stands in its chapter
+
+    @property
+    def said(self) -> list[str]:
+        """What is wrong, with its quotation marks, fit for the text of a link; a box may hold several."""
+        text = re.sub(r"\[\^[^\]]+\]", "", self.body.replace(f"**{WRONG}**", "").strip())
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+        found = re.findall(r'(?:\A|Also wrong:\s+|^\s*- )("[^"]+")', text, re.M) or re.findall(r'"[^"]+"', text)[:1]
+        return [" ".join(said.split()) for said in found]
+
+
+def wrong_anchor(question: str, number: int) -> str:
+    """The id of a question's first, second … box of what is wrong; numbers begin at 0."""
+    return f"wrong-{question}" + (f"-{number + 1}" if number else "")
 
 
 def all_questions(book: list[Chapter]) -> list[tuple[Chapter, Question]]:
@@ -60,7 +74,7 @@ def wrong_boxes(book: list[Chapter]) -> list[Box]:
     boxes = []
     for chapter, question in all_questions(book):
         notes = _notes(chapter.text)
-        for quote in re.findall(r"^> \[!WARNING\]\n(?:>.*(?:\n|\Z))+", question.body, re.M):
+        for number, quote in enumerate(re.findall(r"^> \[!WARNING\]\n(?:>.*(?:\n|\Z))+", question.body, re.M)):
             body = re.sub(r"^> ?", "", quote.split("\n", 1)[1], flags=re.M).strip()
             body = rebase(body, chapter)
             stem = Path(chapter.file).stem
@@ -69,7 +83,7 @@ def wrong_boxes(book: list[Chapter]) -> list[Box]:
             definitions = "".join(
                 f"\n\n[^{stem}-{question.id}-{name}]: {rebase(notes[name], chapter)}" for name in used
             )
-            boxes.append(Box(chapter, question, body + definitions))
+            boxes.append(Box(chapter, question, body + definitions, wrong_anchor(question.id, number)))
     return boxes
 
 

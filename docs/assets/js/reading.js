@@ -2,7 +2,8 @@
 // at once, Back leads to where the reader was.
 // Without scripts a page reads the same.
 
-// Copying: a selection that touches a formula takes it whole, as TeX between dollars.
+// Copying: a selection that touches a formula takes it whole, as TeX between dollars; what serves only the page stays there.
+const NOT_COPIED = ".headerlink, sup[id^='fnref'], .footnote-backref, .question-meta > .edit, .question-meta > .report, .md-code__nav"
 document.addEventListener("copy", (event) => {
   const selection = getSelection()
   if (selection.isCollapsed || !event.clipboardData) return
@@ -15,7 +16,11 @@ document.addEventListener("copy", (event) => {
   const copy = document.createElement("div")
   copy.append(range.cloneContents())
   const formulas = copy.querySelectorAll("mjx-container[data-tex]")
-  if (!formulas.length) return
+  const unwanted = copy.querySelectorAll(NOT_COPIED)
+  if (!formulas.length && !unwanted.length) return
+  unwanted.forEach((element) => element.remove())
+  // A box far from the window has no text for `innerText`.
+  copy.querySelectorAll(BOXES).forEach((box) => (box.style.contentVisibility = "visible"))
   for (const formula of formulas) {
     const dollars = formula.hasAttribute("display") ? "$$" : "$"
     formula.replaceWith(dollars + formula.dataset.tex + dollars)
