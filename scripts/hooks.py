@@ -120,13 +120,13 @@ def _resolver(page: Page, files: Files) -> pages.Resolve:
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Complete a chapter's questions, and blocks of code everywhere."""
+    """Complete a chapter's questions, and tables and blocks of code everywhere."""
     chapter = _book.get(page.file.src_uri)
     repository = config.repo_url.rstrip("/")
     if chapter:
         html = pages.complete_questions(html, chapter, repository, _resolver(page, files))
         page.present_anchor_ids |= pages.wrong_anchors(html)
-    return pages.with_copy_buttons(html)
+    return pages.with_copy_buttons(pages.with_scrolling_tables(html))
 
 
 def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:

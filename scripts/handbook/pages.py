@@ -268,6 +268,15 @@ def with_copy_buttons(page: str) -> str:
     return re.sub(block, lambda m: code_block(m[1], f"__code_{next(number)}"), page, flags=re.S)
 
 
+def with_scrolling_tables(page: str) -> str:
+    """A page's HTML with each plain table in the box that scrolls.
+
+    Material puts the same box around each table without a class, when its script comes to it, and the page moves.
+    """
+    box = r'<div class="md-typeset__scrollwrap"><div class="md-typeset__table"><table class="plain">\1</table></div></div>'
+    return re.sub("<table>(.*?)</table>", box, page, flags=re.S)
+
+
 def code_block(code: str, identity: str) -> str:
     """Highlighted code as a block with the button that Material would add by script.
 
