@@ -57,8 +57,8 @@ lighthouse: $(VENV)/.tests build ## run Lighthouse on the built site, as a phone
 pictures: $(VENV)/.tests build ## renew the pictures and boxes that tests/test_pictures.py compares with
 	$(RUN) -m pytest tests/test_pictures.py --renew
 
-engines: $(VENV)/.engines build ## build with ProperDocs and Zensical too, and compare with MkDocs
-	$(RUN) scripts/engines.py
+engines: $(VENV)/.engines build ## build with ProperDocs and Zensical too, and name what differs; say ARGS=--all for each line
+	$(RUN) scripts/engines.py $(ARGS)
 
 clean: ## remove what the commands made: the environment, the site, caches
 	rm -rf $(VENV) tests/node/node_modules site .cache build scripts/*.egg-info
