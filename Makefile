@@ -34,12 +34,13 @@ notebooks-check: $(VENV)/.notebooks ## execute all notebooks afresh and compare;
 ids: $(VENV)/.site ## append the ids of new questions to docs/published-ids.txt
 	$(RUN) scripts/ids.py
 
-test: $(VENV)/.tests $(VENV)/.notebooks $(VENV)/.book ## everything that CI runs: content, notebooks, the book, the built site in Chromium
+test: $(VENV)/.tests $(VENV)/.notebooks $(VENV)/.book $(VENV)/.engines ## everything that CI runs: content, notebooks, the book, the built site in Chromium
 	$(RUN) scripts/chromium.py
 	$(RUN) scripts/check.py
 	$(RUN) scripts/execute.py --check
 	$(RUN) scripts/book.py
 	$(RUN) -m mkdocs build --strict
+	$(RUN) scripts/engines.py
 	$(RUN) -m pytest
 	$(RUN) scripts/lighthouse.py
 
@@ -56,14 +57,14 @@ lighthouse: $(VENV)/.tests build ## run Lighthouse on the built site, as a phone
 pictures: $(VENV)/.tests build ## renew the pictures and boxes that tests/test_pictures.py compares with
 	$(RUN) -m pytest tests/test_pictures.py --renew
 
-engines: $(VENV)/.site .venv-engines/.done ## build with ProperDocs and Zensical too, and compare with MkDocs
-	$(RUN) scripts/engines.py
+engines: $(VENV)/.engines build ## build with ProperDocs and Zensical too, and name what differs; say ARGS=--all for each line
+	$(RUN) scripts/engines.py $(ARGS)
 
 browsers: $(VENV)/.browsers build ## try the built site in Firefox and WebKit too; say ARGS="--engine webkit" or ARGS=--pictures
 	PYTHONPATH=tests $(RUN) scripts/browsers.py $(ARGS)
 
 clean: ## remove what the commands made: the environment, the site, caches
-	rm -rf $(VENV) .venv-engines tests/node/node_modules site .cache build scripts/*.egg-info
+	rm -rf $(VENV) tests/node/node_modules site .cache build scripts/*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- environments: installed when a list of requirements is newer than the last install ----
@@ -98,7 +99,7 @@ $(VENV)/.browsers: scripts/browsers.txt $(VENV)/.tests
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r scripts/browsers.txt
 	@touch $@
 
-.venv-engines/.done: scripts/engines.txt requirements.txt | $(VENV)/bin/python
-	$(PYTHON) -m venv .venv-engines
-	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/engines.txt
+$(VENV)/.engines: scripts/engines.txt $(VENV)/.site
+	rm -rf $(VENV)/engines
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/engines -r scripts/engines.txt
 	@touch $@
