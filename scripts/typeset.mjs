@@ -75,6 +75,9 @@ let deepest = 0;
 function forbidBreaks(node, depth = 0) {
   for (const [index, child] of node.childNodes.entries()) {
     if (!child) continue; // a base or a script that is left out
+    if (child.isKind('mspace') && child.attributes.get('linebreak') === 'auto' && parseFloat(child.attributes.get('width')) < 0.5) {
+      child.attributes.set('linebreak', 'nobreak'); // 99 %
+    }
     if (!child.isEmbellished) {
       if (child.isKind('mrow') || child.isKind('mstyle') || child.isKind('TeXAtom')) {
         for (const row of child.isKind('mrow') ? [child] : child.childNodes) depth = forbidBreaks(row, depth);

@@ -139,6 +139,8 @@ def test_hard_constructs_are_typeset():
         (r"(1-y_k)\ln(1-p_k)", 1),
         (r"\left(a+b\right)+c", 2),
         (r"x=-1", 2),
+        (r"99\,\%", 1),
+        (r"a,\quad b", 2),
         (r"a+b=c-(d+e)", 4),
         (
             r"E[\log p(x_1) + \log p(x_2) + \log p(x_3) + \log p(x_4)]",
