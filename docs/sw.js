@@ -66,6 +66,10 @@ async function fill(paths) {
   if (failure) throw failure
 }
 
+async function tell(message) {
+  for (const client of await self.clients.matchAll()) client.postMessage(message)
+}
+
 async function remove(isUnwanted) {
   const cache = await caches.open(CACHE)
   for (const { url } of await cache.keys()) if (isUnwanted(url)) await cache.delete(url)
@@ -159,10 +163,11 @@ const ASKED = {
   // The page saves the book by asking for a few files at a time: no event lasts, and the page can stop.
   keep: ({ paths }) => (filling = filling.catch(() => {}).then(() => fill(paths))),
   async forget() {
-    for (const client of await self.clients.matchAll()) client.postMessage("stop")
+    await tell("stop")
     await filling.catch(() => {})
     const { files, core } = await edition()
     await remove((url) => files[pathOf(url)] && !core.includes(pathOf(url)))
+    await tell("removed")
   },
 }
 

@@ -182,13 +182,13 @@ class Published:
         self._date(path)
 
     def edit_index(self) -> None:
-        """Give all parts of the search index other names, as other content would, and change the engine with them."""
+        """Give all parts of the search index other names, as other content would."""
         files = list((self.folder / "search").glob("*.js"))
         names = {path.stem: path.stem + "0" for path in files if path.stem != "directory"}
         quoted = re.compile("|".join(f'"{name}"' for name in names))
         for path in files:
             text = quoted.sub(lambda match: f'"{names[match[0][1:-1]]}"', path.read_text(encoding="utf-8"))
-            path.write_text(text.replace("handbookSearch.", "handbookSearch /* 2 */ ."), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
             self._date(path.rename(path.with_stem(names.get(path.stem, path.stem))))
         assert names and not set(names) & {path.stem for path in (self.folder / "search").iterdir()}
 
@@ -278,6 +278,14 @@ def test_the_whole_book_is_saved_read_searched_and_removed(context, published):
     expect(page.locator("[data-offline] output")).to_contain_text("Saving:")
     expect(page.locator("[data-offline] output")).to_contain_text("The whole book is saved", timeout=60_000)
     assert page.locator("[data-offline] progress").evaluate("bar => bar.value === bar.max && bar.max > 100")
+    shutil.copy(published.folder / "cuda/matmul.html", published.folder / "cuda/new.html")
+    published.publish(CHAPTER_URL, "<article", "<article data-edition=2")
+    page.reload()
+    announced(page).get_by_role("button", name="Read it").click()
+    browsing.until(page, "document.querySelector('[data-offline] output')?.textContent.includes('book is saved')")
+    assert {published.address + name for name in ("cuda/new.html", CHAPTER_URL)} <= {
+        u.split("?")[0] for u in saved(page)
+    }
     published.cut()
     context.set_offline(True)
     faults = browsing.watch(page, published.address)
@@ -411,6 +419,7 @@ def test_each_page_has_the_scripts_of_its_own_edition(context, published):
     assert page.evaluate(of) == ["1", "1"]
     page.locator("a[href$='questions.html']").first.evaluate("link => link.click()")  # instant navigation, not kept
     expect(page.locator("article h1")).to_have_text(re.compile("All questions"))
+    page.wait_for_load_state()
     assert page.evaluate(of) == ["2", "2"]
 
 
@@ -464,6 +473,9 @@ def test_a_stopped_save_says_why_and_the_next_edition_fetches_only_what_changed(
     expect(output).to_contain_text("Stopped: no network")
     page.wait_for_timeout(700)
     expect(output).to_contain_text("Stopped: no network")
+    page.evaluate(
+        "async () => (await caches.open('handbook')).put('whole-book', new Response(''))"
+    )  # the first worker's
     kept = saved(page)
     published.publish("index.html", "<article", "<article data-edition=2")
     published.restore()
@@ -475,6 +487,9 @@ def test_a_stopped_save_says_why_and_the_next_edition_fetches_only_what_changed(
     assert {re.sub(r"\?.*", "", url) for url in saved(page) - kept} <= {
         published.address + name for name in ("index.html", "edition.json", CHAPTER_URL)
     }
+    page.get_by_role("button", name="Read it").click()
+    expect(page.locator(".edition")).to_have_count(0)
+    assert published.address + "whole-book" not in saved(page)
 
 
 def test_a_new_edition_comes_though_there_is_no_room_for_the_book(context, published):
@@ -533,8 +548,10 @@ def test_two_books_at_one_host_are_two_apps_and_keep_apart(context, built, tmp_p
     for name in ("one", "two"):
         page.goto(f"{base}{name}/index.html")
         ready(page)
-        browsing.until(page, "document.readyState === 'complete'")  # before, Chromium may not have read the manifest
-        ids.append(context.new_cdp_session(page).send("Page.getAppId")["appId"])
+        session = context.new_cdp_session(page)
+        while not (app := session.send("Page.getAppId")):  # Chromium has not read the manifest yet
+            page.wait_for_timeout(100)
+        ids.append(app["appId"])
     caches = page.evaluate(
         "async () => Object.fromEntries(await Promise.all((await caches.keys()).map(async (name) =>"
         " [name, (await (await caches.open(name)).keys()).map((request) => request.url)])))"

@@ -68,7 +68,10 @@
     const { active } = await workers.ready
     const { port1, port2 } = new MessageChannel()
     active.postMessage(message, [port2])
-    const { data } = await new Promise((resolve) => (port1.onmessage = resolve))
+    const { data } = await new Promise((resolve, reject) => {
+      port1.onmessage = resolve
+      setTimeout(reject, 120_000, { name: "Silence" }) // the browser has ended the worker, or the network hangs
+    })
     if (data.failed) throw data.failed
     return data.value
   }
@@ -82,6 +85,7 @@
     const STOPPED = {
       QuotaExceededError: "Stopped: the browser gives the book no more room. Make room on the device and go on, or remove what is saved.",
       OtherEdition: "Stopped: a new edition was published meanwhile. Load this page again, read the new edition, and go on.",
+      Silence: "Stopped: no answer for two minutes. What was saved stays; press the button to go on.",
       TypeError: "Stopped: no network. What was saved stays; press the button to go on.",
     }
     const size = (bytes) => `${Math.ceil(bytes / 1e6)} MB`
@@ -122,7 +126,7 @@
           while (!stopping && state.missing.length) {
             await ask({ type: "keep", paths: state.missing.slice(0, 12) })
             state.missing.splice(0, 12)
-            progress()
+            if (!stopping) progress()
           }
       } catch ({ name, message }) {
         text = STOPPED[name] ?? `Stopped: ${message}`
@@ -136,12 +140,6 @@
       if (saving) draw("Stopping …")
     }
 
-    async function removeAll() {
-      stop()
-      await ask({ type: "forget" })
-      await refresh()
-    }
-
     function show() {
       const box = document.querySelector("[data-offline]")
       if (!box || box.dataset.ready) return
@@ -153,8 +151,8 @@
       }
       const [save, forget] = box.querySelectorAll("button")
       save.addEventListener("click", () => (saving ? stop() : saveAll()))
-      forget.addEventListener("click", removeAll)
-      saving ? progress() : refresh()
+      forget.addEventListener("click", () => ask({ type: "forget" }).catch(() => {})) // then each tab is told
+      saving ? progress() : refresh().catch(() => {})
     }
 
     // The worker leads here with the path that it does not have; another #anchor is one of the page's headings.
@@ -168,7 +166,10 @@
       box.querySelector("code").textContent = path
     }
 
-    workers?.addEventListener("message", ({ data }) => data === "stop" && stop()) // removed in another tab
+    workers?.addEventListener("message", ({ data }) => {
+      if (data === "stop") stop()
+      if (data === "removed") refresh()
+    })
     workers?.startMessages()
     window.document$ ? document$.subscribe(show) : show()
   }
