@@ -346,6 +346,15 @@ def test_an_edition_that_arrives_half_is_not_taken(context, published):
 # ---- while a new edition waits -----------------------------------------------------------------
 
 
+def test_search_goes_on_in_a_tab_that_is_open_while_a_new_edition_comes(context, published):
+    context.add_init_script(browsing.NO_WORKER)
+    page = context.new_page()
+    page.goto(published.address + CHAPTER_URL)
+    assert search(page, "warp")
+    published.edit_index()
+    assert search(page, "gradient clipping")
+
+
 def test_search_goes_on_while_a_new_edition_waits(context, published):
     page = context.new_page()
     page.goto(published.address + CHAPTER_URL)
