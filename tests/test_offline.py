@@ -184,13 +184,12 @@ class Published:
     def edit_index(self) -> None:
         """Give all parts of the search index other names, as other content would."""
         files = list((self.folder / "search").glob("*.js"))
-        names = {path.stem: path.stem + "0" for path in files if path.stem != "directory"}
-        quoted = re.compile("|".join(f'"{name}"' for name in names))
+        hashes = {path.stem.rpartition("-")[2] for path in files} - {"directory"}
+        named = re.compile(f'({"|".join(hashes)})"')
         for path in files:
-            text = quoted.sub(lambda match: f'"{names[match[0][1:-1]]}"', path.read_text(encoding="utf-8"))
-            path.write_text(text, encoding="utf-8")
-            self._date(path.rename(path.with_stem(names.get(path.stem, path.stem))))
-        assert names and not set(names) & {path.stem for path in (self.folder / "search").iterdir()}
+            path.write_text(named.sub(r'\g<1>0"', path.read_text(encoding="utf-8")), encoding="utf-8")
+            self._date(path if path.stem == "directory" else path.rename(path.with_stem(path.stem + "0")))
+        assert hashes
 
     def issue(self) -> None:
         """Publish what was edited as a new edition."""
