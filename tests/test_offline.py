@@ -184,11 +184,11 @@ class Published:
     def edit_index(self) -> None:
         """Give all parts of the search index other names, as other content would."""
         files = list((self.folder / "search").glob("*.js"))
-        hashes = {path.stem.rpartition("-")[2] for path in files} - {"directory"}
-        named = re.compile(f'({"|".join(hashes)})"')
+        hashes = {name for path in files for name in re.findall(r"-([0-9a-f]{8})\b", path.stem)}
+        named = re.compile(f'({"|".join(hashes)})(?=["-])')
         for path in files:
-            path.write_text(named.sub(r'\g<1>0"', path.read_text(encoding="utf-8")), encoding="utf-8")
-            self._date(path if path.stem == "directory" else path.rename(path.with_stem(path.stem + "0")))
+            path.write_text(named.sub(r"\g<1>0", path.read_text(encoding="utf-8")), encoding="utf-8")
+            self._date(path.rename(path.with_stem(named.sub(r"\g<1>0", path.stem + "-")[:-1])))
         assert hashes
 
     def issue(self) -> None:
