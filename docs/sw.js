@@ -1,18 +1,26 @@
 // The service worker: keeps what was read, and when asked the whole book, to be read without a network.
 //
 // edition.json lists every file of an edition with a hash of its content. The cache holds files by path and hash, so
-// that a new edition fetches only what changed, and no page is ever shown with another edition's scripts.
+// that a new edition fetches only what changed, and no file is ever mistaken for another edition's.
 // The build puts the edition in (scripts/handbook/offline.py); assets/js/offline.js is the page's side.
+// It must go on with what earlier workers kept: the cache's name and its keys stay as they are.
 "use strict"
 
 const EDITION = "@EDITION@" // the hash of edition.json; a new one makes the browser install this file anew
-const CACHE = "handbook"
-const WHOLE = "whole-book" // an entry by this name says that the reader asked for everything
 const SCOPE = new URL("./", self.location)
+const CACHE = SCOPE.pathname.slice(1, -1) || "handbook" // of this book alone: a host may have several
 const TYPES = { html: "text/html", js: "text/javascript", css: "text/css", json: "application/json", svg: "image/svg+xml", png: "image/png", xml: "application/xml", webmanifest: "application/manifest+json" }
 
 const at = (path, hash) => new URL(`${path}?${hash}`, SCOPE).href
-const pathOf = (url) => decodeURIComponent(new URL(url).pathname.slice(SCOPE.pathname.length)).replace(/(^|\/)$/, "$1index.html")
+
+function pathOf(url) {
+  const path = new URL(url).pathname.slice(SCOPE.pathname.length).replace(/(^|\/)$/, "$1index.html")
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path // malformed, so of no file
+  }
+}
 
 const sha = async (bytes) =>
   [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, 16)
@@ -32,7 +40,7 @@ async function get(cache, path, hash) {
   const url = new URL(path, SCOPE)
   for (const mode of ["default", "reload"]) // the browser's own cache may be older than the edition
     if (await keep(cache, path, hash, await fetch(url, { cache: mode }))) return
-  throw new Error(`${path} is not of edition ${EDITION}`)
+  throw Object.assign(new Error(`${path} is not of edition ${EDITION}`), { name: "OtherEdition" })
 }
 
 let known
@@ -46,41 +54,61 @@ async function edition() {
   return known
 }
 
-// Fetches what is missing, a few files at a time; `told` hears of each.
-async function fill(paths, told = () => {}) {
+// Fetches what is missing, a few files at a time. After a failure nothing more is begun, and what was begun is awaited.
+async function fill(paths) {
   const [{ files }, cache] = await Promise.all([edition(), caches.open(CACHE)])
   const queue = paths.filter((path) => files[path])
-  let done = 0
+  let failure
   const work = async () => {
-    for (let path; (path = queue.shift()); ) {
-      await get(cache, path, files[path][0])
-      told(++done)
-    }
+    for (let path; !failure && (path = queue.shift()); ) await get(cache, path, files[path][0]).catch((error) => (failure ??= error))
   }
   await Promise.all(Array.from({ length: 6 }, work))
+  if (failure) throw failure
 }
 
-async function kept() {
+async function tell(message) {
+  for (const client of await self.clients.matchAll()) client.postMessage(message)
+}
+
+async function remove(isUnwanted) {
   const cache = await caches.open(CACHE)
-  return new Map((await cache.keys()).map((request) => [pathOf(request.url), request]))
+  for (const { url } of await cache.keys()) if (isUnwanted(url)) await cache.delete(url)
+}
+
+// The reader has asked for the whole book if all of some edition is kept.
+async function hasWhole(cache, have) {
+  for (const url of have) {
+    if (pathOf(url) !== "edition.json") continue
+    const { files } = await (await cache.match(url)).json()
+    if (Object.entries(files).every(([path, [hash]]) => have.has(at(path, hash)))) return true
+  }
+  return false
+}
+
+async function install() {
+  const [{ files, core }, cache] = await Promise.all([edition(), caches.open(CACHE)])
+  const have = new Set((await cache.keys()).map(({ url }) => url))
+  const rest = (await hasWhole(cache, have)) ? Object.keys(files) : [...have].map(pathOf)
+  await fill([...new Set([...core, ...rest])])
 }
 
 self.addEventListener("install", (event) =>
   event.waitUntil(
-    (async () => {
-      const [{ files, core }, old] = await Promise.all([edition(), kept()])
-      await fill(old.has(WHOLE) ? Object.keys(files) : [...new Set([...core, ...old.keys()])])
-    })(),
+    install().catch(async (error) => {
+      if (error.name !== "QuotaExceededError") throw error
+      // No room for two editions: what was read makes way, else no new edition would ever come.
+      await remove((url) => !/^(assets\/|edition\.json$)/.test(pathOf(url)))
+      await install()
+    }),
   ),
 )
 
 self.addEventListener("activate", (event) =>
   event.waitUntil(
     (async () => {
-      const [{ files }, cache] = await Promise.all([edition(), caches.open(CACHE)])
-      const wanted = new Set(Object.entries(files).map(([path, [hash]]) => at(path, hash)))
-      wanted.add(at("edition.json", EDITION)).add(new URL(WHOLE, SCOPE).href)
-      for (const request of await cache.keys()) if (!wanted.has(request.url)) await cache.delete(request)
+      const { files } = await edition()
+      const wanted = new Set(Object.entries(files).map(([path, [hash]]) => at(path, hash))).add(at("edition.json", EDITION))
+      await remove((url) => !wanted.has(url))
       await self.clients.claim()
     })(),
   ),
@@ -94,56 +122,59 @@ async function answer(event) {
   const { request } = event
   const path = pathOf(request.url)
   const [book, cache] = await Promise.all([edition().catch(() => null), caches.open(CACHE)])
-  const hash = book?.files[path]?.[0]
-  const found = hash && (await cache.match(at(path, hash)))
-  if (found) return found
+  const find = async (path) => book?.files[path] && (await cache.match(at(path, book.files[path][0])))
+  const found = await find(path)
+  // While a new edition waits, a page that is not kept comes from it, and so do that page's scripts and styles.
+  const client = self.registration.waiting && request.mode !== "navigate" && (await self.clients.get(event.clientId))
+  const isNewer = client && !(await find(pathOf(client.url)))
+  // A script with a query is wanted as the server has it (search.js).
+  const isFresh = request.destination === "script" && new URL(request.url).search
+  if (found && !isNewer && !isFresh) return found
+  // Instant navigation would put a page of the new edition among the scripts of the old: refused, it loads the page.
+  if (client && !found && !isNewer && !request.destination && path.endsWith(".html")) return Response.error()
   try {
     const response = await fetch(request)
+    const hash = book?.files[path]?.[0]
     if (hash && response.ok) event.waitUntil(keep(cache, path, hash, response.clone()))
     return response
   } catch (error) {
+    if (found) return found
     if (request.mode !== "navigate") throw error
-    return Response.redirect(new URL(`offline.html#${encodeURIComponent(path)}`, SCOPE))
+    const isFolder = book?.files[`${path}/index.html`]
+    return Response.redirect(new URL(isFolder ? `${path}/` : `offline.html#${encodeURIComponent(path)}`, SCOPE))
   }
 }
 
-// ---- what pages ask ----------------------------------------------------------------------------
+// ---- what pages ask, each with a port for the answer ---------------------------------------------
 
-async function state() {
-  const [{ files }, have] = await Promise.all([edition(), kept()])
-  const all = Object.entries(files)
-  const saved = all.filter(([path]) => have.has(path))
-  return { type: "state", total: all.length, saved: saved.length, bytes: all.reduce((sum, [, [, size]]) => sum + size, 0) }
-}
-
-async function tell(message) {
-  for (const client of await self.clients.matchAll()) client.postMessage(message)
-}
+let filling = Promise.resolve()
 
 const ASKED = {
-  state: async () => tell(await state()),
   read: ({ url }) => fill([pathOf(url)]), // the page that was open before this worker was
-  activate: () => self.skipWaiting(),
-  async save() {
+  // Another tab may have taken this edition meanwhile: then the page only has to be loaded again.
+  activate: (_, page) => (self.registration.waiting ? self.skipWaiting() : page.navigate(page.url)),
+  async state() {
     const [{ files }, cache] = await Promise.all([edition(), caches.open(CACHE)])
-    const total = Object.keys(files).length
-    try {
-      await cache.put(new URL(WHOLE, SCOPE).href, new Response(""))
-      let last = 0
-      await fill(Object.keys(files), (done) => {
-        if (done < total && Date.now() - last < 100) return
-        last = Date.now()
-        tell({ type: "progress", done, total })
-      })
-      await tell({ type: "saved", total })
-    } catch (error) {
-      await tell({ type: "failed", cause: String(error) })
-    }
+    const have = new Set((await cache.keys()).map(({ url }) => url))
+    const all = Object.entries(files)
+    const missing = all.filter(([path, [hash]]) => !have.has(at(path, hash))).map(([path]) => path)
+    return { missing, total: all.length, bytes: all.reduce((sum, [, [, size]]) => sum + size, 0) }
   },
+  // The page saves the book by asking for a few files at a time: no event lasts, and the page can stop.
+  keep: ({ paths }) => (filling = filling.catch(() => {}).then(() => fill(paths))),
   async forget() {
-    const [{ files, core }, cache, have] = await Promise.all([edition(), caches.open(CACHE), kept()])
-    for (const [path, request] of have) if (path === WHOLE || (files[path] && !core.includes(path))) await cache.delete(request)
-    await tell(await state())
+    await tell("stop")
+    await filling.catch(() => {})
+    const { files, core } = await edition()
+    await remove((url) => files[pathOf(url)] && !core.includes(pathOf(url)))
+    await tell("removed")
   },
 }
-self.addEventListener("message", (event) => event.waitUntil(Promise.resolve(ASKED[event.data.type]?.(event.data))))
+
+self.addEventListener("message", (event) => {
+  const answered = Promise.resolve(ASKED[event.data.type]?.(event.data, event.source)).then(
+    (value) => event.ports[0]?.postMessage({ value }),
+    ({ name, message }) => event.ports[0]?.postMessage({ failed: { name, message } }),
+  )
+  event.waitUntil(answered)
+})

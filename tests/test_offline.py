@@ -8,13 +8,14 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import browsing
 import pytest
 from conftest import ROOT
 from handbook import chapters, offline
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 BOOK = chapters.read_all(ROOT)
 CHAPTER = BOOK[0]
@@ -149,7 +150,7 @@ class Published:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.age = 3600
+        self.age = 36_000
         self.server = browsing.serve(folder)
         self.port = self.server.server_port
         self.address = f"http://127.0.0.1:{self.port}/"
@@ -161,15 +162,50 @@ class Published:
     def restore(self) -> None:
         self.server = browsing.serve(self.folder, self.port)
 
-    def publish(self, name: str, old: str, new: str) -> None:
-        """A new edition, in which one file differs."""
+    def slow(self, seconds: float) -> list[str]:
+        """Have each request wait; returns the list to which the paths asked for are added."""
+        asked: list[str] = []
+
+        class Slow(browsing.Server):
+            def do_GET(self) -> None:
+                asked.append(self.path)
+                time.sleep(seconds)
+                return super().do_GET()
+
+        self.server.RequestHandlerClass = partial(Slow, directory=str(self.folder))
+        return asked
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace `old` in a file."""
         path = self.folder / name
         path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        self._date(path)
+
+    def edit_index(self) -> None:
+        """Give all parts of the search index other names, as other content would."""
+        files = list((self.folder / "search").glob("*.js"))
+        hashes = {name for path in files for name in re.findall(r"-([0-9a-f]{8})\b", path.stem)}
+        named = re.compile(f'({"|".join(hashes)})(?=["-])')
+        for path in files:
+            path.write_text(named.sub(r"\g<1>0", path.read_text(encoding="utf-8")), encoding="utf-8")
+            self._date(path.rename(path.with_stem(named.sub(r"\g<1>0", path.stem + "-")[:-1])))
+        assert hashes
+
+    def issue(self) -> None:
+        """Publish what was edited as a new edition."""
         shutil.copy(ROOT / "docs/sw.js", self.folder / "sw.js")
         offline.write_edition(self.folder)
-        self.age -= 60  # this server tells files apart by their second
-        for changed in (path, self.folder / "sw.js", self.folder / "edition.json"):
-            os.utime(changed, (time.time() - self.age,) * 2)
+        self._date(self.folder / "sw.js")
+        self._date(self.folder / "edition.json")
+
+    def publish(self, name: str, old: str, new: str) -> None:
+        """A new edition, in which one file differs."""
+        self.edit(name, old, new)
+        self.issue()
+
+    def _date(self, path: Path) -> None:
+        self.age -= 1  # this server tells files apart by their second
+        os.utime(path, (time.time() - self.age,) * 2)
 
 
 @pytest.fixture
@@ -193,6 +229,21 @@ def ready(page: Page) -> None:
     browsing.until(page, "navigator.serviceWorker.controller")
 
 
+def announced(page: Page) -> Locator:
+    """Wait for the notice of a new edition."""
+    # Not `expect`: its polling keeps the page from the idle moment in which Chromium answers `register`.
+    page.evaluate(
+        "async () => { for (let turn = 0; !document.querySelector('.edition'); turn++) {"
+        " if (turn > 80) throw new Error('no notice'); await new Promise(go => setTimeout(go, 250)) } }"
+    )
+    return page.locator(".edition")
+
+
+def saved(page: Page) -> set[str]:
+    """The addresses of what the browser keeps."""
+    return set(page.evaluate("async () => (await (await caches.open('handbook')).keys()).map(request => request.url)"))
+
+
 def test_what_was_read_opens_without_a_network_and_the_rest_says_so(context, published):
     page = context.new_page()
     page.goto(published.address + CHAPTER_URL)  # before there is a worker
@@ -208,6 +259,8 @@ def test_what_was_read_opens_without_a_network_and_the_rest_says_so(context, pub
     expect(page.locator("article h1")).to_contain_text(CHAPTER.title)
     page.goto(published.address + NOTEBOOK_URL)
     assert page.locator(".nb-cell").count() > 5
+    download = page.locator("a[download]").first
+    assert "needs the network" in download.evaluate("link => getComputedStyle(link, '::after').content")
     assert search(page, "coalescing"), "the parts of the index that were used are kept"
     assert faults == []
     page.goto(published.address + "cuda/matmul.html")
@@ -224,6 +277,14 @@ def test_the_whole_book_is_saved_read_searched_and_removed(context, published):
     expect(page.locator("[data-offline] output")).to_contain_text("Saving:")
     expect(page.locator("[data-offline] output")).to_contain_text("The whole book is saved", timeout=60_000)
     assert page.locator("[data-offline] progress").evaluate("bar => bar.value === bar.max && bar.max > 100")
+    shutil.copy(published.folder / "cuda/matmul.html", published.folder / "cuda/new.html")
+    published.publish(CHAPTER_URL, "<article", "<article data-edition=2")
+    page.reload()
+    announced(page).get_by_role("button", name="Read it").click()
+    browsing.until(page, "document.querySelector('[data-offline] output')?.textContent.includes('book is saved')")
+    assert {published.address + name for name in ("cuda/new.html", CHAPTER_URL)} <= {
+        u.split("?")[0] for u in saved(page)
+    }
     published.cut()
     context.set_offline(True)
     faults = browsing.watch(page, published.address)
@@ -256,10 +317,7 @@ def test_a_new_edition_is_announced_taken_and_the_old_one_leaves(context, publis
     page.goto(published.address + CHAPTER_URL)  # the old edition, whole, until the reader asks
     expect(page.locator("article h1")).to_contain_text(CHAPTER.title)
     notice = page.locator(".edition")
-    # Not `expect`: its polling keeps the page from the idle moment in which Chromium answers `register`.
-    page.evaluate(
-        "async () => { while (!document.querySelector('.edition')) await new Promise(go => setTimeout(go, 250)) }"
-    )
+    announced(page)
     expect(notice).to_contain_text("A new edition of the book is here")
     notice.get_by_role("button", name="Read it").click()
     expect(page.locator("article h1")).to_contain_text("A new title")
@@ -282,3 +340,231 @@ def test_an_edition_that_arrives_half_is_not_taken(context, published):
     page.reload()
     expect(page.locator(".edition")).to_have_count(0)
     expect(page.locator("article h1")).to_contain_text(CHAPTER.title)
+
+
+# ---- while a new edition waits -----------------------------------------------------------------
+
+
+def test_search_goes_on_in_a_tab_that_is_open_while_a_new_edition_comes(context, published):
+    context.add_init_script(browsing.NO_WORKER)
+    page = context.new_page()
+    page.goto(published.address + CHAPTER_URL)
+    assert search(page, "warp")
+    published.edit_index()
+    assert search(page, "gradient clipping")
+
+
+def test_search_goes_on_while_a_new_edition_waits(context, published):
+    page = context.new_page()
+    page.goto(published.address + CHAPTER_URL)
+    ready(page)
+    page.goto(published.address + CHAPTER_URL)
+    assert search(page, "warp")
+    published.edit_index()
+    published.issue()
+    page.reload()
+    for words in ("batch norm folding", "gradient clipping"):  # of which no part is kept
+        assert search(page, words), words
+    announced(page).get_by_role("button", name="Later").click()
+    assert search(page, "learning rate warmup")
+    page.reload()
+    assert search(page, "focal loss imbalance")
+
+
+def test_search_names_the_true_cause(context, published):
+    page = context.new_page()
+    page.goto(published.address + CHAPTER_URL)
+    ready(page)
+    page.goto(published.address + CHAPTER_URL)
+    assert search(page, "warp")
+    status = page.locator("[data-search] [role=status]")
+    for part in (published.folder / "search").glob("*-*.js"):  # half published
+        part.unlink()
+    assert search(page, "gradient clipping") == []
+    expect(status).to_contain_text("could not be read")
+    published.cut()
+    assert search(page, "focal loss imbalance") == []
+    expect(status).to_contain_text("No network")
+    published.restore()
+
+
+def test_each_of_two_tabs_takes_the_new_edition(context, published):
+    one, two = context.new_page(), context.new_page()
+    one.goto(published.address + CHAPTER_URL)
+    ready(one)
+    two.goto(published.address + CHAPTER_URL)
+    ready(two)
+    published.publish(CHAPTER_URL, CHAPTER.title, "A new title")
+    one.reload()
+    announced(one)
+    two.bring_to_front()
+    announced(two)
+    for tab in (one, two):
+        tab.bring_to_front()
+        tab.get_by_role("button", name="Read it").click()
+        expect(tab.locator("article h1")).to_contain_text("A new title")
+        expect(tab.locator(".edition")).to_have_count(0)
+
+
+def test_each_page_has_the_scripts_of_its_own_edition(context, published):
+    page = context.new_page()
+    page.goto(published.address + CHAPTER_URL)
+    ready(page)
+    page.goto(published.address + CHAPTER_URL)
+    page.goto(published.address + "index.html")
+    published.edit("assets/js/reading.js", "", "")
+    with (published.folder / "assets/js/reading.js").open("a") as script:
+        script.write(";window.edition = 2")
+    for url in (CHAPTER_URL, "cuda/matmul.html", "questions.html"):
+        published.edit(url, "<article", "<article data-edition=2")
+    published.issue()
+    page.reload()
+    announced(page)
+    of = "[document.querySelector('article').dataset.edition ?? '1', String(window.edition ?? 1)]"
+    page.goto(published.address + "cuda/matmul.html")  # not kept: the new one's
+    assert page.evaluate(of) == ["2", "2"]
+    page.goto(published.address + CHAPTER_URL)  # kept
+    assert page.evaluate(of) == ["1", "1"]
+    page.locator("a[href$='questions.html']").first.evaluate("link => link.click()")  # instant navigation, not kept
+    expect(page.locator("article h1")).to_have_text(re.compile("All questions"))
+    page.wait_for_load_state()
+    assert page.evaluate(of) == ["2", "2"]
+
+
+# ---- saving: stopped, short of room, removed -----------------------------------------------------
+
+
+def begin_saving(page: Page, published: Published) -> list[str]:
+    """Press the button on a slow network and wait for a few files; returns what is asked of the server."""
+    page.goto(published.address + "offline.html")
+    ready(page)
+    asked = published.slow(0.05)
+    page.get_by_role("button", name="Save the whole book").click()
+    expect(page.locator("[data-offline] output")).to_contain_text(re.compile(r"Saving: \d\d"))
+    return asked
+
+
+def test_saving_is_stopped_and_removed_and_leaving_the_page_changes_nothing(context, published):
+    page = context.new_page()
+    asked = begin_saving(page, published)
+    output = page.locator("[data-offline] output")
+    page.locator("a[href$='questions.html']").first.evaluate("link => link.click()")
+    expect(page.locator("article h1")).to_have_text(re.compile("All questions"))
+    page.go_back()
+    expect(output).to_contain_text("Saving:")
+    stop = page.get_by_role("button", name="Stop saving")
+    stop.click()
+    expect(output).to_contain_text(re.compile(r"Saved: \d+ of"))
+    requests, kept = len(asked), saved(page)
+    page.wait_for_timeout(700)
+    assert (len(asked), saved(page)) == (requests, kept)
+
+    page.get_by_role("button", name="Save the whole book").click()
+    expect(output).to_contain_text("Saving:")
+    other = context.new_page()  # removed in another tab: saving stops in this one
+    other.goto(published.address + "offline.html")
+    other.get_by_role("button", name="Remove what is saved").click()
+    expect(other.locator("[data-offline] output")).to_contain_text(re.compile(r"Saved: \d\d of"))
+    page.bring_to_front()
+    expect(output).to_contain_text(re.compile(r"Saved: \d\d of"))
+    requests = len(asked)
+    page.wait_for_timeout(700)
+    assert len(asked) == requests
+    assert len(saved(page)) < 45
+
+
+def test_a_stopped_save_says_why_and_the_next_edition_fetches_only_what_changed(context, published):
+    page = context.new_page()
+    begin_saving(page, published)
+    published.cut()
+    output = page.locator("[data-offline] output")
+    expect(output).to_contain_text("Stopped: no network")
+    page.wait_for_timeout(700)
+    expect(output).to_contain_text("Stopped: no network")
+    page.evaluate(
+        "async () => (await caches.open('handbook')).put('whole-book', new Response(''))"
+    )  # the first worker's
+    kept = saved(page)
+    published.publish("index.html", "<article", "<article data-edition=2")
+    published.restore()
+    asked = published.slow(0)
+    page.goto(published.address + CHAPTER_URL)
+    asked.clear()
+    announced(page)
+    assert len(asked) < 10, asked
+    assert {re.sub(r"\?.*", "", url) for url in saved(page) - kept} <= {
+        published.address + name for name in ("index.html", "edition.json", CHAPTER_URL)
+    }
+    page.get_by_role("button", name="Read it").click()
+    expect(page.locator(".edition")).to_have_count(0)
+    assert published.address + "whole-book" not in saved(page)
+
+
+def test_a_new_edition_comes_though_there_is_no_room_for_the_book(context, published):
+    page = context.new_page()
+    page.goto(published.address + "offline.html")
+    ready(page)
+    session = context.new_cdp_session(page)
+    session.send("Storage.overrideQuotaForOrigin", {"origin": published.address.rstrip("/"), "quotaSize": 9_000_000})
+    page.get_by_role("button", name="Save the whole book").click()
+    output = page.locator("[data-offline] output")
+    expect(output).to_contain_text("no more room", timeout=60_000)
+    published.edit("assets/js/reading.js", "", "")
+    for script in (published.folder / "assets/js").glob("*.js"):
+        with script.open("a") as end:
+            end.write("\n;" + "0;" * 50_000)
+    published.publish("index.html", "<article", "<article data-edition=2")
+    page.goto(published.address + "index.html")
+    announced(page).get_by_role("button", name="Read it").click()
+    expect(page.locator("article[data-edition='2']")).to_be_visible()
+    page.goto(published.address + "offline.html")
+    expect(output).to_contain_text(re.compile(r"Saved: \d+ of"))
+
+
+# ---- addresses, and where the site stands --------------------------------------------------------
+
+
+def test_odd_addresses_reach_the_server_and_lead_on_without_it(context, published):
+    page = context.new_page()
+    page.goto(published.address + "nlp/index.html")
+    ready(page)
+    page.goto(published.address + "nlp/index.html")
+    assert page.goto(published.address + "nope/%E0%A4%A.html").status == 404
+    page.goto(published.address + "offline.html#%E0%A4%A")
+    expect(page.locator("[data-offline] output")).to_contain_text("Saved:")
+    published.cut()
+    page.goto(published.address + "nlp")
+    expect(page).to_have_url(published.address + "nlp/")
+    missing = page.locator("[data-offline-missing]")
+    page.goto(published.address + "cuda")
+    expect(missing).to_contain_text("cuda/index.html was not opened")
+    page.goto(published.address + "nope/%E0%A4%A.html")
+    expect(missing).to_contain_text("nope/%E0%A4%A.html was not opened")
+    page.goto(published.address + "offline.html#disk")
+    page.reload()
+    expect(missing).to_be_hidden()
+    published.restore()
+
+
+def test_two_books_at_one_host_are_two_apps_and_keep_apart(context, built, tmp_path):
+    ids = []
+    for name in ("one", "two"):
+        shutil.copytree(built, tmp_path / name, ignore=shutil.ignore_patterns("*.map", "*.ipynb", "notebooks"))
+    server = browsing.serve(tmp_path)
+    base = f"http://127.0.0.1:{server.server_port}/"
+    page = context.new_page()
+    for name in ("one", "two"):
+        page.goto(f"{base}{name}/index.html")
+        ready(page)
+        session = context.new_cdp_session(page)
+        while not (app := session.send("Page.getAppId")):  # Chromium has not read the manifest yet
+            page.wait_for_timeout(100)
+        ids.append(app["appId"])
+    caches = page.evaluate(
+        "async () => Object.fromEntries(await Promise.all((await caches.keys()).map(async (name) =>"
+        " [name, (await (await caches.open(name)).keys()).map((request) => request.url)])))"
+    )
+    browsing.stop(server)
+    assert len(set(ids)) == 2 and ids[0].startswith(base + "one/")
+    assert set(caches) == {"one", "two"}
+    assert all(url.startswith(f"{base}{name}/") for name, urls in caches.items() for url in urls)

@@ -11,6 +11,12 @@
   }
   const scope = new URL("./", manifest.href)
 
+  // Downloads are not kept (handbook.css says so).
+  const mark = () => document.documentElement.toggleAttribute("data-no-network", !navigator.onLine)
+  window.addEventListener("online", mark)
+  window.addEventListener("offline", mark)
+  mark()
+
   // ---- a new edition -------------------------------------------------------------------------
 
   let notice
@@ -41,81 +47,130 @@
   })
 
   workers.register(new URL("sw.js", scope), { scope: scope.pathname, updateViaCache: "none" }).then((registration) => {
-    const ready = (worker) =>
+    const ready = () =>
       announce(() => {
+        if (!registration.waiting) return reload() // another tab took it
         taking = true
-        worker.postMessage({ type: "activate" })
+        registration.waiting.postMessage({ type: "activate" })
       })
-    if (registration.waiting && workers.controller) ready(registration.waiting)
-    registration.addEventListener("updatefound", () => {
-      const worker = registration.installing
-      worker.addEventListener("statechange", () => {
-        if (worker.state === "installed" && workers.controller) ready(worker)
-      })
-    })
+    const watch = (worker) => worker?.addEventListener("statechange", () => worker.state === "installed" && workers.controller && ready())
+    if (registration.waiting && workers.controller) ready()
+    watch(registration.installing) // already, when the browser looked by itself
+    registration.addEventListener("updatefound", () => watch(registration.installing))
     // The browser looks for a new edition when it likes; a reader is told at once, and in a tab open for days too.
     const look = () => navigator.onLine && registration.update().catch(() => {})
     if (workers.controller) look()
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look())
   }, () => {}) // refused, as in some private windows: the book is read online
-  const ask = (message) => workers.ready.then((registration) => registration.active.postMessage(message))
-  if (first) ask({ type: "read", url: location.href })
+
+  // Asks the worker, and promises its answer.
+  const ask = async (message) => {
+    const { active } = await workers.ready
+    const { port1, port2 } = new MessageChannel()
+    active.postMessage(message, [port2])
+    const { data } = await new Promise((resolve, reject) => {
+      port1.onmessage = resolve
+      setTimeout(reject, 120_000, { name: "Silence" }) // the browser has ended the worker, or the network hangs
+    })
+    if (data.failed) throw data.failed
+    return data.value
+  }
+  if (first) ask({ type: "read", url: location.href }).catch(() => {})
 
   // ---- the page "Read offline" ---------------------------------------------------------------
 
   panel(ask)
 
   function panel(ask) {
-    const show = () => {
+    const STOPPED = {
+      QuotaExceededError: "Stopped: the browser gives the book no more room. Make room on the device and go on, or remove what is saved.",
+      OtherEdition: "Stopped: a new edition was published meanwhile. Load this page again, read the new edition, and go on.",
+      Silence: "Stopped: no answer for two minutes. What was saved stays; press the button to go on.",
+      TypeError: "Stopped: no network. What was saved stays; press the button to go on.",
+    }
+    const size = (bytes) => `${Math.ceil(bytes / 1e6)} MB`
+    const saved = ({ missing, total, bytes }) =>
+      missing.length ? `Saved: ${total - missing.length} of ${total} files. The whole book takes ${size(bytes)}.` : `The whole book is saved: ${total} files, ${size(bytes)}.`
+    let state // what the worker last said
+    let saving = false // goes on while the reader looks at other pages by instant navigation
+    let stopping = false
+
+    // Shows `text` and the state where the page is open.
+    function draw(text) {
+      const box = document.querySelector("[data-offline]")
+      if (!box) return
+      const [save, forget] = box.querySelectorAll("button")
+      const bar = box.querySelector("progress")
+      save.textContent = saving ? "Stop saving" : "Save the whole book"
+      save.disabled = stopping
+      save.hidden = !saving && state.missing.length === 0
+      forget.hidden = bar.hidden = false
+      bar.max = state.total
+      bar.value = state.total - state.missing.length
+      box.querySelector("output").textContent = text
+    }
+    const progress = () => draw(`Saving: ${state.total - state.missing.length} of ${state.total} files. Leave this tab open.`)
+    const refresh = async (text) => {
+      state = await ask({ type: "state" })
+      if (!saving) draw(text ?? saved(state))
+    }
+
+    async function saveAll() {
+      saving = true
+      progress()
+      navigator.storage?.persist?.() // asks the browser not to clear it when space runs short
+      let text
+      try {
+        // Asked again at the end: another tab may have taken a new edition.
+        while (!stopping && (state = await ask({ type: "state" })).missing.length)
+          while (!stopping && state.missing.length) {
+            await ask({ type: "keep", paths: state.missing.slice(0, 12) })
+            state.missing.splice(0, 12)
+            if (!stopping) progress()
+          }
+      } catch ({ name, message }) {
+        text = STOPPED[name] ?? `Stopped: ${message}`
+      }
+      saving = stopping = false
+      await refresh(text)
+    }
+
+    function stop() {
+      stopping = saving
+      if (saving) draw("Stopping …")
+    }
+
+    function show() {
       const box = document.querySelector("[data-offline]")
       if (!box || box.dataset.ready) return
       box.dataset.ready = "yes"
-      const [save, forget] = box.querySelectorAll("button")
-      const bar = box.querySelector("progress")
-      const text = box.querySelector("output")
-      const missing = document.querySelector("[data-offline-missing]")
-      if (location.hash.length > 1 && /\.html$/.test(location.hash)) {
-        missing.hidden = false
-        missing.querySelector("code").textContent = decodeURIComponent(location.hash.slice(1))
-      }
+      showMissing(document.querySelector("[data-offline-missing]"))
       if (!ask) {
-        text.textContent = location.protocol === "file:" ? "You are reading a copy on a disk: all of it is here." : "This browser, or this way of serving the book, keeps nothing offline."
+        box.querySelector("output").textContent = location.protocol === "file:" ? "You are reading a copy on a disk: all of it is here." : "This browser, or this way of serving the book, keeps nothing offline."
         return
       }
-      const size = (bytes) => `${Math.ceil(bytes / 1e6)} MB`
-      const heard = {
-        state({ saved, total, bytes }) {
-          const whole = saved === total
-          save.hidden = whole
-          save.disabled = false
-          forget.hidden = false
-          bar.max = total
-          bar.value = saved
-          bar.hidden = false
-          text.textContent = whole ? `The whole book is saved: ${total} files, ${size(bytes)}.` : `Saved: ${saved} of ${total} files. The whole book takes ${size(bytes)}.`
-        },
-        progress({ done, total }) {
-          bar.max = total
-          bar.value = done
-          text.textContent = `Saving: ${done} of ${total} files`
-        },
-        saved: () => ask({ type: "state" }),
-        failed() {
-          save.disabled = false
-          text.textContent = "Stopped: no network, or a new edition came. What was saved stays; press the button to go on."
-        },
-      }
-      const listen = ({ data }) => (box.isConnected ? heard[data.type]?.(data) : workers.removeEventListener("message", listen))
-      workers.addEventListener("message", listen)
-      workers.startMessages()
-      save.addEventListener("click", () => {
-        save.disabled = true
-        navigator.storage?.persist?.() // asks the browser not to clear it when space runs short
-        ask({ type: "save" })
-      })
-      forget.addEventListener("click", () => ask({ type: "forget" }))
-      ask({ type: "state" })
+      const [save, forget] = box.querySelectorAll("button")
+      save.addEventListener("click", () => (saving ? stop() : saveAll()))
+      forget.addEventListener("click", () => ask({ type: "forget" }).catch(() => {})) // then each tab is told
+      saving ? progress() : refresh().catch(() => {})
     }
+
+    // The worker leads here with the path that it does not have; another #anchor is one of the page's headings.
+    function showMissing(box) {
+      let path = location.hash.slice(1)
+      try {
+        path = decodeURIComponent(path)
+      } catch {} // malformed: shown as it is
+      if (!path || document.getElementById(path)) return
+      box.hidden = false
+      box.querySelector("code").textContent = path
+    }
+
+    workers?.addEventListener("message", ({ data }) => {
+      if (data === "stop") stop()
+      if (data === "removed") refresh()
+    })
+    workers?.startMessages()
     window.document$ ? document$.subscribe(show) : show()
   }
 })()

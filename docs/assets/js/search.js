@@ -33,20 +33,37 @@
       waiting.set(name, resolve)
       script(`search/${name}.js`).catch(reject)
     })
-  const open = () =>
+  const open = (fresh) =>
     new Promise((resolve, reject) => {
       opened = resolve
-      script("search/directory.js").catch(reject)
+      script(`search/directory.js${fresh}`).catch(reject)
     })
 
   let engine // a promise of it; asked again where it failed
-  const start = () => {
-    engine ??= Promise.all([window.handbookEngine ?? script("assets/js/search-engine.js"), open()]).then(
+  const start = (fresh = "") => {
+    engine ??= Promise.all([(!fresh && window.handbookEngine) || script(`assets/js/search-engine.js${fresh}`), open(fresh)]).then(
       ([, directory]) => new handbookEngine.Index(directory, part),
     )
     engine.catch(() => (engine = undefined))
     return engine
   }
+
+  // What the page, or the service worker, has of the index may be of an edition whose parts have left the server. Then
+  // engine and directory are read anew, past both: that is what the query is for.
+  async function find(query) {
+    const used = start()
+    try {
+      const index = await used
+      return await handbookEngine.search(query, index)
+    } catch (error) {
+      if (!(await isReached())) throw error
+      if (engine === used) engine = undefined
+      const index = await start(`?${Date.now()}`)
+      return handbookEngine.search(query, index)
+    }
+  }
+  // The service worker leaves HEAD alone.
+  const isReached = () => fetch(base, { method: "HEAD", cache: "no-store" }).then(() => true, () => false)
 
   // ---- results -------------------------------------------------------------------------------
 
@@ -123,16 +140,16 @@
 
   async function ask(query, turn) {
     try {
-      const index = await start()
-      const { results, marks } = await handbookEngine.search(query, index)
+      const { results, marks } = await find(query)
       if (turn !== latest) return
       words = new Set(marks)
       const count = results.filter((result) => result.kind !== "notebook").length
       const text = results.length ? `${count} ${count === 1 ? "answer" : "answers"}${results.length > count ? `, ${results.length - count} in notebooks` : ""}` : "Nothing has these words"
       fill(results.map((result, number) => option(result, number, words)), text)
     } catch {
-      if (turn !== latest) return
-      fill([], navigator.onLine ? "A part of the search did not come. Type on to try again." : "No network, and these words are not saved. Save the whole book to search it offline.")
+      const reached = await isReached()
+      const text = reached ? "The search index could not be read. A new edition may be on its way: try again in a minute." : "No network, and these words are not saved. Save the whole book to search it offline."
+      if (turn === latest) fill([], text)
     }
   }
 
