@@ -123,8 +123,13 @@ def read_page(path: Path, name: str, rules: list[dict], is_mkdocs: bool, hits: H
         (pattern, tree.xpath(pattern)) for pattern in patterns
     ]:  # all found before any is removed
         for element in elements:
-            hits[side, pattern].append(f"{name}: {describe(element)}")
-            element.drop_tree()
+            is_attribute = getattr(element, "is_attribute", False)
+            owner = element.getparent() if is_attribute else element
+            hits[side, pattern].append(f"{name}: {describe(owner)}")
+            if is_attribute:
+                del owner.attrib[element.attrname]
+            else:
+                element.drop_tree()
     article = next(iter(tree.xpath("//article")), tree)
     for formula in article.xpath(".//mjx-container"):
         for child in list(formula):
