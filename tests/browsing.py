@@ -123,5 +123,8 @@ def until(page: Page, condition: str) -> None:
 
 
 def settle(page: Page) -> None:
-    """Wait until the page has measured all its boxes, which it does when it is idle (reading.js)."""
-    until(page, "waiting.size === 0")
+    """Have the whole page laid out, and wait until it has marked its boxes that scroll (reading.js)."""
+    lay_out_all(page)
+    page.evaluate(
+        "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve))))"
+    )

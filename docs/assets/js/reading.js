@@ -49,29 +49,12 @@ const mark = (box) => {
     wide ? box.setAttribute(name, value) : box.removeAttribute(name)
   }
 }
+// It tells of a box also when its answer comes near the window, and so is laid out for the first time. Before that nobody can
+// meet the box; and to measure all of a chapter's beforehand costs a phone a second.
 const watch = new ResizeObserver((boxes) => boxes.forEach(({ target }) => mark(target)))
-// Nobody tells of boxes that the browser has not laid out: they are measured when it has nothing else to do.
-const waiting = new Set()
-const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50))
-const markNext = () => {
-  const [box] = waiting
-  waiting.delete(box)
-  if (box.isConnected) mark(box) // one at a time: its whole answer is laid out for it
-  if (waiting.size) whenIdle(markNext)
-}
 const attend = (within) => {
-  const boxes = within.querySelectorAll(Object.values(SCROLLING).join())
-  const idle = !waiting.size
-  for (const box of boxes) {
-    watch.observe(box)
-    if (!box.querySelector("a")) waiting.add(box) // a link in it is a stop already
-  }
-  if (idle && waiting.size) whenIdle(markNext)
+  for (const box of within.querySelectorAll(Object.values(SCROLLING).join())) watch.observe(box)
 }
-// Material wraps tables when it comes to them, and puts in the next page on navigation.
-new MutationObserver((changes) => {
-  for (const { addedNodes, target } of changes) if (addedNodes.length && target.nodeType === 1) attend(target)
-}).observe(document.documentElement, { childList: true, subtree: true })
 
 // What a title says is shown at once, and by keyboard too. One box for all titles: Material's tooltips cost a phone 0.18 s
 // of its processor, for the 300 links of a chapter. What stands outside of the content keeps the browser's.
