@@ -137,7 +137,7 @@ STOP = """() => {
   else if (element.matches(".md-nav__toggle")) element = element.parentElement.querySelector(":scope > .md-nav__link")
   const box = element.getBoundingClientRect()
   const top = document.elementFromPoint((box.left + Math.min(innerWidth, box.right)) / 2, (box.top + box.bottom) / 2)
-  const seen = box.left >= 0 && box.width > 0 && (element.contains(top) || top?.contains(element) || top?.closest(".md-tooltip2")) // of the last stop, and fading
+  const seen = box.left >= 0 && box.width > 0 && (element.contains(top) || top?.contains(element) || top?.closest(".title-tip")) // of the last stop, and fading
   const ring = getComputedStyle(element).outlineStyle !== "none" || element.matches("input")
   return { name: name.slice(0, 40), seen, ring, menu: !!element.closest(".md-sidebar--primary") }
 }"""

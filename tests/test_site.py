@@ -152,6 +152,23 @@ def test_what_a_title_says_is_shown_on_hover_and_on_focus_until_escape(page):
     assert claim.get_attribute("title") == says
 
 
+def test_what_a_note_says_is_shown_over_its_number_and_its_links_can_be_reached(page):
+    page.goto("cuda/memory-hierarchy.html")
+    note = page.locator(".footnote li:has(a[href^='https:'])").first
+    number = page.locator(f"article a.footnote-ref[href$='#{note.get_attribute('id')}']").first
+    tip = page.get_by_role("tooltip")
+    number.hover()
+    expect(tip).to_be_visible()
+    said = " ".join(tip.text_content().split())
+    assert said and said in " ".join(note.text_content().split())
+    assert not tip.locator(".footnote-backref").count()
+    tip.locator("a").first.hover()
+    page.wait_for_timeout(500)
+    expect(tip).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(tip).to_have_count(0)
+
+
 @pytest.mark.parametrize("url", ["fundamentals/frameworks.html", "notebooks/cuda/coalescing.html"])
 def test_code_is_copied_as_it_is_shown(page, url):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -56,17 +56,27 @@ const attend = (within) => {
   for (const box of within.querySelectorAll(Object.values(SCROLLING).join())) watch.observe(box)
 }
 
-// What a title says is shown at once, and by keyboard too. One box for all titles: Material's tooltips cost a phone 0.18 s
-// of its processor, for the 300 links of a chapter. What stands outside of the content keeps the browser's.
+// What a title or a note says is shown at once, and by keyboard too. One box for all of them: Material's tooltips cost a phone
+// 0.3 s of its processor, for the 300 links of a chapter. What stands outside of the content keeps the browser's.
 const tip = document.createElement("div")
-Object.assign(tip, { className: "title-tip", id: "title-tip", popover: "manual", role: "tooltip" })
-let told // the element whose title is shown
+Object.assign(tip, { id: "title-tip", popover: "manual", role: "tooltip" })
+let told // the element whose title or note is shown
+let going // the timer of a box that goes
 const tell = (element) => {
-  if (element === told || !element.title) return
+  clearTimeout(going)
+  const note = element.matches(".footnote-ref") && document.getElementById(decodeURIComponent(element.hash.slice(1)))
+  if (element === told || !(note || element.title)) return
   hush()
   told = element
-  tip.textContent = element.dataset.title = element.title
-  element.removeAttribute("title") // else the browser shows it a second time
+  tip.className = note ? "title-tip md-typeset" : "title-tip"
+  if (note) {
+    const { childNodes } = note.cloneNode(true)
+    tip.replaceChildren(...childNodes)
+    for (const back of tip.querySelectorAll(".footnote-backref")) back.remove()
+  } else {
+    tip.textContent = element.dataset.title = element.title
+    element.removeAttribute("title") // else the browser shows it a second time
+  }
   // To what has no words of its own, such as an icon, the title was the name.
   element.textContent.trim() || element.ariaLabel ? element.setAttribute("aria-describedby", tip.id) : (element.ariaLabel = element.dataset.title)
   document.body.append(tip)
@@ -81,18 +91,21 @@ const place = () => {
   tip.style.left = `${Math.max(8, Math.min(box.left + (box.width - offsetWidth) / 2, innerWidth - offsetWidth - 8))}px`
 }
 const hush = () => {
+  clearTimeout(going)
   if (!told) return
-  told.title = told.dataset.title
+  if (told.dataset.title) told.title = told.dataset.title
   told.removeAttribute("data-title")
   told.removeAttribute("aria-describedby")
   told = undefined
   tip.remove()
 }
-const titled = (target) => (target === tip ? told : target.closest?.(".md-content [title], .md-content [data-title]"))
+const TITLED = ".md-content :is([title], [data-title], .footnote-ref)"
+const titled = (target) => (tip.contains(target) ? told : target.closest?.(TITLED))
 document.addEventListener("pointerover", (event) => {
   if (event.pointerType === "touch") return // a touch follows the link
   const element = titled(event.target)
-  element ? tell(element) : told !== document.activeElement && hush()
+  if (element) tell(element)
+  else if (told && told !== document.activeElement) going = setTimeout(hush, 150) // time to come to the box, which may hold links
 })
 document.addEventListener("focusin", (event) => {
   const element = titled(event.target)
