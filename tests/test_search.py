@@ -328,6 +328,8 @@ def test_what_a_query_names_leads(page: Page):
         "back propagation by hand": "backprop-by-hand",  # not what has "handle"
         "CUBLAS_WORKSPACE_CONFIG": "determinism",  # not what has "workspace"
         "torch.optim.lr_scheduler.CosineAnnealingLR": "lr-values-schedules",
+        "<<<grid, block>>>": "launch-configuration",  # signs, by their words
+        "softmax ∞": "softmax-stable",
         "CUDA error: an illegal memory access was encountered": "kernel-debugging",
     }
     assert {words: first(page, words) for words in wanted} == wanted

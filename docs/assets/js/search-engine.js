@@ -269,8 +269,13 @@
     return found
   }
 
+  // Signs that a reader types, by the words that answers have for them.
+  const SIGNS = { "∂": "derivative", "∇": "gradient", "∑": "sum", "∏": "product", "√": "square root", "∞": "infinity", "<<<": "kernel launch", " @ ": "matrix multiplication" }
+  const signs = new RegExp(Object.keys(SIGNS).join("|"), "g")
+
   // The units that a query is about, best first: [{id, score}], questions and pages before notebooks.
   async function rank(query, index) {
+    query = ` ${query} `.replace(signs, (sign) => ` ${SIGNS[sign]} `).slice(1, -1)
     const all = items(query.replace(/\b(?:machine|deep) learning\b/gi, " "))
     const row = all.length ? all : items(query)
     const typing = /[\p{L}\p{N}]$/u.test(query)
