@@ -64,7 +64,7 @@ def test_a_tiny_site_builds(tiny):
     assert "<style" not in notebook.split("<article")[1] and len(notebook) < 60_000
     assert (tiny / "site/notebooks/cuda/tiny/tiny.ipynb").is_file()
     assert 'id="list-01"' in (tiny / "site/sources/index.html").read_text()
-    assert "cuda/memory/#tiny-bytes" in (tiny / "site/wrong/index.html").read_text()
+    assert "cuda/memory/#wrong-tiny-bytes" in (tiny / "site/wrong/index.html").read_text()
 
 
 def test_a_wrong_number_fails_the_build_with_file_and_line(tiny):

@@ -461,6 +461,7 @@ def test_a_result_leads_a_phone_to_its_heading_and_back(browser, address, from_t
     page.wait_for_url(f"**#{target}")
     page.wait_for_timeout(1000)  # whatever moves the page has moved it
     until(page, "Math.abs(document.querySelector(':target').getBoundingClientRect().top - 68) < 3")
+    assert page.evaluate("innerWidth") == 360  # what is wider for a moment makes a phone's page wider and higher
     page.go_back()
     page.wait_for_url("**/metrics.html")
     until(page, f"Math.abs(scrollY - {before}) < 20")

@@ -46,10 +46,7 @@
     first = false
   })
 
-  // The worker's start and its first files would take the processor and the line from the page.
-  const loaded = new Promise((resolve) => (document.readyState === "complete" ? resolve() : addEventListener("load", resolve)))
-  const idle = loaded.then(() => new Promise((resolve) => (window.requestIdleCallback ?? setTimeout)(resolve)))
-  idle.then(() => workers.register(new URL("sw.js", scope), { scope: scope.pathname, updateViaCache: "none" })).then((registration) => {
+  workers.register(new URL("sw.js", scope), { scope: scope.pathname, updateViaCache: "none" }).then((registration) => {
     const ready = () =>
       announce(() => {
         if (!registration.waiting) return reload() // another tab took it
