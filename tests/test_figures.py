@@ -37,7 +37,7 @@ def test_a_figure_says_what_it_draws():
 def test_the_least_width_keeps_the_smallest_label_readable_but_for_powers():
     svg = '<svg viewBox="0 0 420 200"><text font-size="10.5px">10<tspan font-size="7.35px">2</tspan></text></svg>'
     assert figures.least_width(svg) == 320
-    assert 'style="--least:320px"' in figures.inline_svg(svg, "x", "x")
+    assert 'style="--least:320px"' in figures.site_svg(svg, "x", "x")
 
 
 def test_columns_of_text_are_marked_and_numbers_are_not():

@@ -229,6 +229,15 @@ def ready(page: Page) -> None:
     browsing.until(page, "navigator.serviceWorker.controller")
 
 
+def ruled(context: BrowserContext, published: Published) -> Page:
+    """A page of the chapter that the worker answered for."""
+    page = context.new_page()
+    page.goto(published.address + CHAPTER_URL)
+    ready(page)
+    page.goto(published.address + CHAPTER_URL)
+    return page
+
+
 def announced(page: Page) -> Locator:
     """Wait for the notice of a new edition."""
     # Not `expect`: its polling keeps the page from the idle moment in which Chromium answers `register`.
@@ -355,10 +364,7 @@ def test_search_goes_on_in_a_tab_that_is_open_while_a_new_edition_comes(context,
 
 
 def test_search_goes_on_while_a_new_edition_waits(context, published):
-    page = context.new_page()
-    page.goto(published.address + CHAPTER_URL)
-    ready(page)
-    page.goto(published.address + CHAPTER_URL)
+    page = ruled(context, published)
     assert search(page, "warp")
     published.edit_index()
     published.issue()
@@ -372,10 +378,7 @@ def test_search_goes_on_while_a_new_edition_waits(context, published):
 
 
 def test_search_names_the_true_cause(context, published):
-    page = context.new_page()
-    page.goto(published.address + CHAPTER_URL)
-    ready(page)
-    page.goto(published.address + CHAPTER_URL)
+    page = ruled(context, published)
     assert search(page, "warp")
     status = page.locator("[data-search] [role=status]")
     for part in (published.folder / "search").glob("*-*.js"):  # half published
@@ -407,10 +410,7 @@ def test_each_of_two_tabs_takes_the_new_edition(context, published):
 
 
 def test_each_page_has_the_scripts_of_its_own_edition(context, published):
-    page = context.new_page()
-    page.goto(published.address + CHAPTER_URL)
-    ready(page)
-    page.goto(published.address + CHAPTER_URL)
+    page = ruled(context, published)
     page.goto(published.address + "index.html")
     published.edit("assets/js/reading.js", "", "")
     with (published.folder / "assets/js/reading.js").open("a") as script:

@@ -19,7 +19,13 @@ def figure(cell: Cell, caption: str, name: str) -> str:
     svg = cell.rich("image/svg+xml")
     if svg is None:
         return table(cell.rich("text/html") or "")
-    return inline_svg(svg, caption, name)
+    return site_svg(svg, caption, name)
+
+
+def site_svg(svg: str, caption: str, name: str) -> str:
+    """A figure as `inline_svg` makes it, with the width below which the site lets its box scroll."""
+    drawn = inline_svg(svg, caption, name)
+    return drawn.replace("<svg ", f'<svg style="--least:{least_width(drawn)}px" ', 1)
 
 
 def inline_svg(svg: str, caption: str, name: str) -> str:
@@ -44,8 +50,7 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     # A label in the color of its line: the style sheet mixes it with the page's ink, so that it can be read.
     svg = re.sub(r'(<text\b[^>]*? fill="(#[0-9a-f]{6})")', r'\1 color="\2"', svg)
     label = html.escape(caption, quote=True)
-    least = f'style="--least:{least_width(svg)}px" ' if "viewBox" in svg else ""
-    root = f'<svg role="img" aria-label="{label}" {least}stroke-linejoin="round" stroke-linecap="butt" '
+    root = f'<svg role="img" aria-label="{label}" stroke-linejoin="round" stroke-linecap="butt" '
     return re.sub(r"<svg ", root, svg, count=1).strip()
 
 

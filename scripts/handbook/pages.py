@@ -102,8 +102,9 @@ def sources_page(book: list[Chapter], sources: dict[str, dict[str, str]]) -> str
 
 def evidence_page(book: list[Chapter], books: dict[str, Notebook]) -> str:
     """Counts by notebook; the page of each notebook lists what it proves, so that this one stays small."""
-    everything = [(anchor, claim) for chapter in book for _, anchor, claim in claims_by_question(chapter)]
-    embedded = sum(claim.embedded for _, claim in everything)
+    cited = citing(book)
+    everything = [claim for rows in cited.values() for row in rows for claim in row.claims]
+    embedded = sum(claim.embedded for claim in everything)
     text = [
         "---\ntitle: Evidence\ndescription: Every notebook of the handbook, and how much it proves.\nsearch: {exclude: true}\n---\n",
         "# Evidence\n",
@@ -114,13 +115,13 @@ def evidence_page(book: list[Chapter], books: dict[str, Notebook]) -> str:
     for area, files in itertools.groupby(books, lambda file: file.split("/")[1]):
         text.append(f"## {AREAS.get(area, area)}\n")
         for file in files:  # lines, since a table's columns move while it arrives
-            mine = [(anchor, claim) for anchor, claim in everything if claim.notebook == file]
-            figures = sum(claim.embedded for _, claim in mine)
-            asked = len({anchor for anchor, _ in mine})
-            counts = [_count(len(mine) - figures, "number"), _count(figures, "figure or table", "figures and tables")]
-            if asked:  # as HTML: a Markdown link to a place in a notebook is a claim
-                cited = f"cited by {_count(asked, 'question')}"
-                counts.append(f'<a href="{file.removesuffix(".ipynb")}.html#cited-by">{cited}</a>')
+            mine = cited.get(file, [])
+            claims = [claim for row in mine for claim in row.claims]
+            figures = sum(claim.embedded for claim in claims)
+            counts = [_count(len(claims) - figures, "number"), _count(figures, "figure or table", "figures and tables")]
+            if mine:  # as HTML: a Markdown link to a place in a notebook is a claim
+                by = f"cited by {_count(len({row.anchor for row in mine}), 'question')}"
+                counts.append(f'<a href="{file.removesuffix(".ipynb")}.html#cited-by">{by}</a>')
             text.append(f"- [{books[file].title}](../{file}): {', '.join(filter(None, counts)) or 'not cited'}")
         text.append("")
     return "\n".join(text)
@@ -466,7 +467,7 @@ def _outputs(cell: Cell, caption: str | None) -> str:
     for output in cell.outputs:
         data = output.get("data", {})
         if svg := data.get("image/svg+xml"):
-            drawn = figures.inline_svg(svg, caption or figures.description(svg), f"f{cell.index}-{len(shown)}")
+            drawn = figures.site_svg(svg, caption or figures.description(svg), f"f{cell.index}-{len(shown)}")
             shown.append(f'<div class="nb-figure">{drawn}</div>')
         elif markup := data.get("text/html"):
             shown.append(f'<div class="nb-table">{figures.table(markup)}</div>')

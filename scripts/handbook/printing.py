@@ -687,7 +687,7 @@ def epub(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[
             case "drawing":
                 svg = inline_svg(book.figures[at["name"]], at["alternative"], f"{at['name']}-{len(numbered)}")
                 size = r'\1width="100%" style="max-width: \2pt"'
-                svg = _referenced(re.sub(' style="--least:[^"]+"', "", svg, count=1))  # the site's own
+                svg = _referenced(svg)
                 numbered.append(re.sub(r'(<svg [^>]*?)width="([\d.]+)pt" height="[\d.]+pt"', size, svg))
                 return [div_("drawing", [element("Plain", [element("Str", f"\ue000{len(numbered) - 1}\ue001")])])]
             case "box":

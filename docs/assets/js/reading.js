@@ -158,8 +158,9 @@ document.addEventListener("click", (event) => {
 }, true)
 for (const hand of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(hand, () => (wanted = undefined), { capture: true, passive: true })
 const land = () => {
+  if (wanted !== location.href) return
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)))
-  if (wanted !== location.href || !target) return
+  if (!target) return
   if (!target.matches(":target")) {
     const link = document.createElement("a") // only a link that is followed makes it the :target
     link.href = location.hash

@@ -56,7 +56,7 @@
       const index = await used
       return await handbookEngine.search(query, index)
     } catch (error) {
-      if (!(await isReached())) throw error
+      if (!(await isReached())) throw Object.assign(error, { isOffline: true })
       if (engine === used) engine = undefined
       const index = await start(`?${Date.now()}`)
       return handbookEngine.search(query, index)
@@ -146,9 +146,8 @@
       const count = results.filter((result) => result.kind !== "notebook").length
       const text = results.length ? `${count} ${count === 1 ? "answer" : "answers"}${results.length > count ? `, ${results.length - count} in notebooks` : ""}` : "Nothing has these words"
       fill(results.map((result, number) => option(result, number, words)), text)
-    } catch {
-      const reached = await isReached()
-      const text = reached ? "The search index could not be read. A new edition may be on its way: try again in a minute." : "No network, and these words are not saved. Save the whole book to search it offline."
+    } catch ({ isOffline }) {
+      const text = isOffline ? "No network, and these words are not saved. Save the whole book to search it offline." : "The search index could not be read. A new edition may be on its way: try again in a minute."
       if (turn === latest) fill([], text)
     }
   }
