@@ -108,7 +108,7 @@ def evidence_page(book: list[Chapter], books: dict[str, Notebook]) -> str:
     text = [
         "---\ntitle: Evidence\ndescription: Every notebook of the handbook, and how much it proves.\nsearch: {exclude: true}\n---\n",
         "# Evidence\n",
-        f"{len(everything) - embedded} numbers and {embedded} figures and tables are computed by {len(books)} notebooks. "
+        f"{len(everything) - embedded:,} numbers and {embedded} figures and tables are computed by {len(books)} notebooks. "
         "Each is checked at every build: the text against the notebook's committed output, and the output "
         "against a fresh run. The page of a notebook ends with all that it proves.\n",
     ]
