@@ -193,10 +193,13 @@ class Published:
 
     def issue(self) -> None:
         """Publish what was edited as a new edition."""
-        shutil.copy(ROOT / "docs/sw.js", self.folder / "sw.js")
-        offline.write_edition(self.folder)
-        self._date(self.folder / "sw.js")
+        edition = offline.write_edition(self.folder)
         self._date(self.folder / "edition.json")
+        # At once, and dated: the browser may look at any time, and what it once has is not sent again for an older date.
+        worker = self.folder / "sw.new"
+        worker.write_text((ROOT / "docs/sw.js").read_text(encoding="utf-8").replace(offline.EDITION, edition))
+        self._date(worker)
+        worker.replace(self.folder / "sw.js")
 
     def publish(self, name: str, old: str, new: str) -> None:
         """A new edition, in which one file differs."""
@@ -320,8 +323,8 @@ def test_a_new_edition_is_announced_taken_and_the_old_one_leaves(context, publis
     page.goto(published.address + CHAPTER_URL)
     ready(page)
     page.goto(published.address + CHAPTER_URL)  # now kept
-    kept = "async () => (await (await caches.open('handbook')).keys()).map(r => r.url)"
-    before = page.evaluate(kept)
+    browsing.until(page, f"(await (await caches.open('handbook')).keys()).some(r => r.url.includes('{CHAPTER_URL}'))")
+    before = saved(page)
     published.publish(CHAPTER_URL, CHAPTER.title, "A new title")
     page.goto(published.address + CHAPTER_URL)  # the old edition, whole, until the reader asks
     expect(page.locator("article h1")).to_contain_text(CHAPTER.title)
@@ -331,10 +334,24 @@ def test_a_new_edition_is_announced_taken_and_the_old_one_leaves(context, publis
     notice.get_by_role("button", name="Read it").click()
     expect(page.locator("article h1")).to_contain_text("A new title")
     expect(notice).to_have_count(0)
-    after = page.evaluate(kept)
-    changed = {url for url in before if url not in after}
-    assert {re.sub(r"^.*?//[^/]*/|\?.*", "", url) for url in changed} == {CHAPTER_URL, "edition.json"}
-    assert len(after) == len(before)
+    after = saved(page)
+
+    def paths(urls: set[str]) -> list[str]:
+        return sorted(re.sub(r"^.*?//[^/]*/|\?.*", "", url) for url in urls)
+
+    assert paths(before - after) == sorted([CHAPTER_URL, "edition.json"])
+    assert len(set(paths(after))) == len(after), "one file of each path"
+
+
+def test_a_new_edition_is_announced_to_a_reader_who_turns_the_page(context, published):
+    page = ruled(context, published)
+    browsing.until(page, "window.document$")
+    published.publish(CHAPTER_URL, CHAPTER.title, "A new title")
+    page.evaluate("window.isSamePage = true")
+    page.locator("a[href$='questions.html']").first.evaluate("link => link.click()")
+    expect(page.locator("article h1")).to_contain_text("All questions")
+    announced(page)
+    assert page.evaluate("window.isSamePage"), "instant navigation"
 
 
 def test_an_edition_that_arrives_half_is_not_taken(context, published):

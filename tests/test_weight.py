@@ -12,10 +12,11 @@ from pathlib import Path
 
 import brotli
 import pytest
-from browsing import SITE
+from browsing import SITE, until
 from conftest import ROOT
 from handbook import chapters, notebooks
 from lxml import html
+from playwright.sync_api import expect
 
 # In bytes, compressed, but for the requests.
 PAGE = {"home": 40_000, "chapter": 40_000, "notebook": 60_000}
@@ -23,11 +24,11 @@ LISTS = ["questions", "wrong", "sources", "evidence"]  # generated; they grow wi
 PAGE |= dict.fromkeys(LISTS, 40_000)
 FIRST_VISIT = 300_000
 REQUESTS = 14
-# Loaded everywhere: the theme, and what each page of the book has. Formulas' styles too, so that a reader who goes on
-# to a page with formulas sees nothing jump.
+# Loaded everywhere: the theme, and what each page of the book has. Formulas' styles too, on a page without formulas when it
+# is drawn, so that a reader who goes on to one with formulas sees nothing jump.
 EVERYWHERE = {
     "bundle.js", "main.css", "palette.css", "fonts.css", "handbook.css", "mathjax.css",
-    "reading.js", "search.js", "offline.js",
+    "material.js", "reading.js", "search.js", "offline.js",
 }  # fmt: skip
 ONLY_ON = {"home": {"home.css"}, "notebook": {"notebook.css"}, "questions": {"questions.js"}}
 LATER = {"sitemap.xml", "manifest.webmanifest", "favicon.svg"}  # asked for when the page stands
@@ -106,6 +107,28 @@ def test_a_page_loads_nothing_that_only_others_need(visits, kind):
     assert loaded >= EVERYWHERE
     extra = loaded - EVERYWHERE - {short(visits[kind].page.name)} - LATER
     assert extra == ONLY_ON.get(kind, set())
+
+
+def test_a_page_is_read_and_searched_before_material_is_there_and_formulas_elsewhere(page):
+    """On a slow line, and on a slow phone."""
+    held = []
+    for file in ("bundle.*.js", "mathjax.css"):
+        page.route(f"**/{file}", lambda route: held.append(route))
+    page.goto("index.html")
+    until(page, "performance.getEntriesByName('first-contentful-paint').length")
+    expect(page.locator("article h1")).to_be_visible()
+    search = page.get_by_role("combobox", name="Search")
+    search.fill("warp divergence")
+    expect(page.locator("[role=option]").first).to_be_visible()
+    until(page, "document.querySelector('link[href$=\"mathjax.css\"]')")
+    assert page.evaluate("window.document$") is None
+    page.wait_for_timeout(500)
+    (styles,) = held  # before Material, so that the next page's formulas do not jump
+    styles.continue_()
+    until(page, "document.querySelector('script[src*=bundle]:not([type])')")
+    page.wait_for_timeout(500)
+    held[1].continue_()
+    until(page, "window.document$")
 
 
 def test_pictures_are_sized_and_wait_until_they_are_near():

@@ -60,6 +60,7 @@
     // The browser looks for a new edition when it likes; a reader is told at once, and in a tab open for days too.
     const look = () => navigator.onLine && registration.update().catch(() => {})
     if (workers.controller) look()
+    document.addEventListener("page", look)
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look())
   }, () => {}) // refused, as in some private windows: the book is read online
 
@@ -171,6 +172,7 @@
       if (data === "removed") refresh()
     })
     workers?.startMessages()
-    window.document$ ? document$.subscribe(show) : show()
+    show()
+    document.addEventListener("page", show)
   }
 })()

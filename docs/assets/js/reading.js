@@ -181,9 +181,7 @@ const find = () => {
   hush()
   restore()
   land()
-  // Ready before the reader goes on to a page with formulas; the fonts stand in the style sheet.
-  for (const font of document.fonts) if (font.family.startsWith("MJX")) font.load()
   attend(document)
 }
-// Material tells of each page by `document$`.
-window.document$ ? document$.subscribe(find) : document.addEventListener("DOMContentLoaded", find)
+find()
+document.addEventListener("page", find)

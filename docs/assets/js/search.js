@@ -283,7 +283,7 @@
     }
     CSS.highlights.set("search", found)
   }
-  // Material replaces the page's content on navigation and tells it by `document$`; a new #anchor by `location$`.
-  window.document$?.subscribe(highlight)
+  highlight()
+  document.addEventListener("page", highlight)
   window.addEventListener("hashchange", highlight)
 })()
