@@ -107,6 +107,7 @@ def first_query(browser: Browser, address: str, query: Query) -> tuple[float, li
     context.add_init_script("delete Navigator.prototype.serviceWorker")
     page = context.new_page()
     page.goto(address + PAGE)
+    page.wait_for_load_state("networkidle")  # what the page itself fetches when it is drawn
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url.removeprefix(address)))
     (answer,) = ask(page, [query])
