@@ -48,7 +48,7 @@ def on_pre_build(config: MkDocsConfig) -> None:
     if problems:
         raise PluginError(f"{len(problems)} problems in the content\n" + "\n".join(map(str, problems)))
     _book.clear()
-    _book.update({c.name: c for c in chapters.read_all(ROOT)})
+    _book.update({c.name: c for c in chapters.in_order(chapters.read_all(ROOT), config.nav)})
     _citing.clear()
     _citing.update(pages.citing(list(_book.values())))
     _captions.clear()
@@ -126,7 +126,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     if chapter:
         html = pages.complete_questions(html, chapter, repository, _resolver(page, files))
         page.present_anchor_ids |= pages.wrong_anchors(html)
-    return pages.with_copy_buttons(pages.with_scrolling_tables(html))
+    return pages.with_breaking_code(pages.with_copy_buttons(pages.with_scrolling_tables(html)))
 
 
 def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:

@@ -68,7 +68,8 @@ function markBreaks(node, depth = 0) {
 }
 
 // On a page MathJax breaks before operators, but it would within parentheses too, and before a number's sign. Here not deeper
-// in delimiters than `deepest`, which grows until no part has more glyphs than fit a phone's line.
+// in delimiters than `deepest`, which grows until no part has more glyphs than fit a phone's line. A short formula stays whole.
+const short = 10;
 const fits = 26;
 let deepest = 0;
 
@@ -96,7 +97,8 @@ function forbidBreaks(node, depth = 0) {
   return depth;
 }
 
-const longest = (markup) => Math.max(...markup.split('<mjx-assistive-mml')[0].split('<mjx-break').map((part) => part.split('<mjx-c ').length - 1));
+// How many glyphs each part between two possible breaks has.
+const parts = (node) => adaptor.outerHTML(node).split('<mjx-assistive-mml')[0].split('<mjx-break').map((part) => part.split('<mjx-c ').length - 1);
 
 function isTenth(node) {
   const base = node?.isKind('msup') ? node.childNodes[0] : node;
@@ -149,15 +151,17 @@ async function typeset([tex, display]) {
       if (!display) markGaps(node);
       return {html: adaptor.innerHTML(node).replace(/\bMJX-\d+-/g, 'MJX-')}; // the number counts formulas
     }
-    let node;
-    for (deepest = 0; deepest < 3; deepest += 1) {
-      node = await tex2chtmlPromise(tex, {display});
-      if (display || longest(adaptor.outerHTML(node)) <= fits) break;
+    const broken = (depth) => {
+      deepest = depth;
+      return tex2chtmlPromise(tex, {display});
+    };
+    let node = await broken(0);
+    if (!display) {
+      if (parts(node).length > 1 && parts(node).reduce((all, glyphs) => all + glyphs) <= short) node = await broken(-1);
+      for (let depth = 1; depth < 3 && Math.max(...parts(node)) > fits; depth += 1) node = await broken(depth);
     }
     clean(node);
     const source = tex.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-    // WebKit may break a line between a formula and the period behind it, unless a word joiner ends the formula.
-    if (!display) adaptor.append(node, adaptor.text('\u2060'));
     return {html: adaptor.outerHTML(node).replace('<mjx-container', () => `<mjx-container data-tex="${source}"`)};
   } catch (error) {
     return {error: error.message};

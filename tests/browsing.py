@@ -128,3 +128,10 @@ def settle(page: Page) -> None:
     page.evaluate(
         "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve))))"
     )
+
+
+def mounted(page: Page) -> None:
+    """Wait until links are followed by instant navigation: Material runs, and has the list of the site's pages."""
+    until(page, "document.documentElement.dataset.material")
+    until(page, "performance.getEntriesByType('resource').some((e) => e.name.endsWith('sitemap.xml') && e.responseEnd)")
+    page.wait_for_timeout(100)

@@ -80,3 +80,10 @@ def test_formulas(text, found):
 
 def test_plain_text_of_an_answer():
     assert chapters.plain("It *is* [16 `B`](x#y).[^a] So\n**so**, `a_b`.") == "It is 16 B. So so, a_b."
+
+
+def test_chapters_stand_as_the_navigation_lists_them():
+    nav = [{"Home": "index.md"}, {"CUDA": ["cuda/index.md", {"Second": "cuda/b.md"}, "cuda/a.md"]}]
+    assert list(chapters.listed(nav)) == ["index.md", "cuda/index.md", "cuda/b.md", "cuda/a.md"]
+    book = [chapters.parse("", f"docs/cuda/{name}.md") for name in "abc"]
+    assert [c.name for c in chapters.in_order(book, nav)] == ["cuda/b.md", "cuda/a.md", "cuda/c.md"]

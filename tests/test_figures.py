@@ -43,9 +43,19 @@ def test_the_least_width_keeps_the_smallest_label_readable_but_for_powers():
 def test_columns_of_text_are_marked_and_numbers_are_not():
     head = "<thead><tr><th></th><th>part</th><th>bytes</th></tr></thead>"
     body = (
-        "<tbody><tr><th>0</th><td>8-bit</td><td>&lt; 2</td></tr><tr><th>1</th><td>master</td><td>NaN</td></tr></tbody>"
+        "<tbody><tr><th>w</th><td>8-bit</td><td>&lt; 2</td></tr><tr><th>v</th><td>master</td><td>NaN</td></tr></tbody>"
     )
     shown = figures.table(f'<table border="1" class="dataframe">{head}{body}</table>')
     assert shown.count('class="text"') == 3
     assert '<th class="text">part</th>' in shown and '<td class="text">8-bit</td>' in shown
-    assert "<td>&lt; 2</td>" in shown and "<td>NaN</td>" in shown and "<th>0</th>" in shown
+    assert "<td>&lt; 2</td>" in shown and "<td>NaN</td>" in shown and "<th>w</th>" in shown
+
+
+def test_an_index_that_only_counts_is_left_out():
+    def frame(*index: str) -> str:
+        rows = "".join(f"<tr>\n      <th>{name}</th>\n      <td>4</td>\n    </tr>" for name in index)
+        return f'<table border="1" class="dataframe"><thead><tr><th></th><th>bits</th></tr></thead><tbody>{rows}</tbody></table>'
+
+    assert "<th>0" not in figures.table(frame("0", "1")) and ">bits<" in figures.table(frame("0", "1"))
+    for index in (("8", "16"), ("a", "b"), ("1", "0")):
+        assert all(f"<th>{name}</th>" in figures.table(frame(*index)) for name in index)

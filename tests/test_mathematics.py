@@ -137,8 +137,9 @@ def test_hard_constructs_are_typeset():
         (r"P(-\mid\text{healthy})", 1),
         (r"(Ax + A^\top x)", 1),
         (r"(1-y_k)\ln(1-p_k)", 1),
-        (r"\left(a+b\right)+c", 2),
-        (r"x=-1", 2),
+        (r"x = y - 1", 1),  # short
+        (r"\left(a+b\right)+c+d+e", 4),
+        (r"x_1+x_2+x_3=-1", 4),
         (r"99\,\%", 1),
         (r"a,\quad b", 2),
         (r"a+b=c-(d+e)", 4),
@@ -236,6 +237,13 @@ def test_markdown_does_not_touch_formulas():
         "<p>‹a_1 * b_2 * c›, ‹i&#60;n&#62;j›, ‹\\{x\\}›, ‹\\\\› "
         '<a href="x.md">‹N› bytes</a> <em>‹y_1›</em> ‹p(x|y)›</p>'
     )
+
+
+def test_a_formula_that_is_only_a_number_is_text():
+    page = render("From $16$ to $65{,}536$ at $-0.5$, but $2n$, $2^{16}$ and\n\n$$\n16\n$$\n")
+    assert "<p>From 16 to 65,536 at −0.5, but <mjx" in page
+    assert tex(page) == ["16", "2^{16}", "2n"]
+    assert mathematics.typeset_html("<p>$16$ of $n$</p>", "x").startswith("<p>16 of <mjx")
 
 
 def test_display_on_lines_of_its_own_in_lists_quotes_and_tables():

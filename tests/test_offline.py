@@ -345,13 +345,20 @@ def test_a_new_edition_is_announced_taken_and_the_old_one_leaves(context, publis
 
 def test_a_new_edition_is_announced_to_a_reader_who_turns_the_page(context, published):
     page = ruled(context, published)
-    browsing.until(page, "window.document$")
+    browsing.mounted(page)
     published.publish(CHAPTER_URL, CHAPTER.title, "A new title")
     page.evaluate("window.isSamePage = true")
     page.locator("a[href$='questions.html']").first.evaluate("link => link.click()")
     expect(page.locator("article h1")).to_contain_text("All questions")
     announced(page)
     assert page.evaluate("window.isSamePage"), "instant navigation"
+
+
+def test_where_nothing_can_be_kept_the_page_says_so(context, published):
+    published.edit("index.html", "<article", "<article data-other")  # not what the edition lists
+    page = context.new_page()
+    page.goto(published.address + "offline.html")
+    expect(page.locator("[data-offline] output")).to_contain_text("keeps nothing now", timeout=20_000)
 
 
 def test_an_edition_that_arrives_half_is_not_taken(context, published):
@@ -392,6 +399,26 @@ def test_search_goes_on_while_a_new_edition_waits(context, published):
     assert search(page, "learning rate warmup")
     page.reload()
     assert search(page, "focal loss imbalance")
+
+
+def test_a_claim_whose_page_is_not_kept_leads_to_the_reason(context, published):
+    page = ruled(context, published)
+    browsing.mounted(page)
+    published.cut()
+    context.set_offline(True)
+    page.locator("article a.claim").first.evaluate("link => link.click()")
+    expect(page.locator("[data-offline-missing]")).to_contain_text("was not opened", timeout=15_000)
+    published.restore()
+
+
+def test_a_claim_leads_to_its_notebook_while_a_new_edition_waits(context, published):
+    page = ruled(context, published)
+    published.publish("cuda/matmul.html", "<article", "<article data-edition=2")
+    page.reload()
+    announced(page).get_by_role("button", name="Later").click()
+    browsing.mounted(page)
+    page.locator("article a.claim").first.evaluate("link => link.click()")
+    expect(page.locator(".nb-cell:target")).to_be_in_viewport(timeout=15_000)
 
 
 def test_search_names_the_true_cause(context, published):

@@ -76,6 +76,22 @@ def test_code_has_a_button_that_copies_it():
     assert "<code>" not in shown  # which Material would look for
 
 
+def test_long_cells_say_so_and_long_code_breaks_behind_signs():
+    row = f"<tr><td>short</td><td style='text-align: right'>{'word ' * 9}</td><td>{'<b>x</b>' * 30}</td></tr>"
+    assert re.findall(r"<td[^>]*>", pages.with_scrolling_tables(f"<table>{row}</table>")) == [
+        "<td>",
+        "<td class=\"long\" style='text-align: right'>",
+        "<td>",
+    ]
+    assert pages.with_breaking_code("<code>torch.compile</code>") == "<code>torch.compile</code>"
+    assert (
+        pages.with_breaking_code("<code>saved_tensors_hooks(f=1)</code>")
+        == "<code>saved_<wbr>tensors_<wbr>hooks(<wbr>f=<wbr>1)</code>"
+    )
+    block = '<div class="highlight"><pre id="c">saved_tensors_hooks(f=1)</pre></div>'
+    assert pages.with_breaking_code(block) == block
+
+
 def test_what_is_longer_keeps_more_room():
     def room(markup):
         return [int(pixels) for pixels in re.findall(r"\d+", pages.kept_height(markup))]

@@ -19,7 +19,7 @@ import re
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -109,15 +109,12 @@ def order(root: Path) -> list[tuple[str, list[str]]]:
     if not nav:
         raise HandbookError([Problem("mkdocs.yml", 1, "there is no nav", "List the pages: a book needs an order")])
 
-    def paths(entry: object) -> Iterator[str]:
-        if isinstance(entry, str):
-            yield entry
-        elif isinstance(entry, dict):
-            yield from (p for value in entry.values() for p in paths(value))
-        else:
-            yield from (p for item in entry for p in paths(item))
-
-    parts = [(title, list(paths(value))) for entry in nav if isinstance(entry, dict) for title, value in entry.items()]
+    parts = [
+        (title, list(chapters.listed(value)))
+        for entry in nav
+        if isinstance(entry, dict)
+        for title, value in entry.items()
+    ]
     return [
         (TITLES.get(title, title), [p for p in found if p not in LEFT_OUT and p != EXPLANATION])
         for title, found in parts
@@ -138,8 +135,7 @@ def gather(root: Path) -> tuple[list[Source], list[Source], list[Chapter]]:
     book = {c.name: c for c in chapters.read_all(root)}
     read = {p.relative_to(root).as_posix(): notebooks.read(p, root) for p in notebooks.paths(root)}
     generated = pages.generated(list(book.values()), chapters.read_sources(root), read)
-    rank = {name: number for number, name in enumerate(n for _, names in order(root) for n in names)}
-    in_order = sorted(book.values(), key=lambda c: rank.get(c.name, len(rank)))
+    in_order = chapters.in_order(book.values(), configuration(root).get("nav"))
     generated["wrong.md"] = _wrong(in_order)
     sources = [_page(root, EXPLANATION, 2)] if (root / "docs" / EXPLANATION).is_file() else []
     for title, names in order(root):

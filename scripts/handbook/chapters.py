@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -195,6 +195,20 @@ def paths(root: Path) -> list[Path]:
 def read_all(root: Path) -> list[Chapter]:
     """Every chapter of the handbook below `root`."""
     return [parse(p.read_text(encoding="utf-8"), p.relative_to(root).as_posix()) for p in paths(root)]
+
+
+def listed(nav: object) -> Iterator[str]:
+    """The pages of a navigation as mkdocs.yml writes it, or of a part of it, by their paths below docs/."""
+    if isinstance(nav, str):
+        yield nav
+    for entry in nav.values() if isinstance(nav, dict) else nav if isinstance(nav, list) else ():
+        yield from listed(entry)
+
+
+def in_order(book: Iterable[Chapter], nav: object) -> list[Chapter]:
+    """Chapters as the navigation lists them; those that it lacks come last."""
+    rank = {name: number for number, name in enumerate(listed(nav))}
+    return sorted(book, key=lambda chapter: rank.get(chapter.name, len(rank)))
 
 
 @lru_cache(maxsize=1024)

@@ -111,13 +111,20 @@ def table(markup: str) -> str:
     markup = re.sub(r">\s+<", ">\n<", markup)  # the indentation of each cell is a tenth of a page
     markup = markup.replace("<th></th>", "<td></td>")  # a header that says nothing is none
     markup = markup.replace('<table border="1" class="dataframe">', '<table class="dataframe">').strip()
-    rows = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S) for row in markup.split("<tr")]
-    body = rows[markup.split("<tbody")[0].count("<tr") + 1 :]
+    rows = [re.findall(_CELL, row, re.S) for row in markup.split("<tr")]
+    head = markup.split("<tbody")[0].count("<tr")
+    if head == 1 and [row[0] for row in rows[1:]] == ["", *map(str, range(len(rows) - 2))]:  # an index that only counts
+        markup = "<tr".join(re.sub(_CELL + r"\n?", "", part, count=1, flags=re.S) for part in markup.split("<tr"))
+        rows = [row[1:] for row in rows]
+    body = rows[head + 1 :]
     # Counted from the right, since a row may lack cells that one above it spans.
     text = {-at for row in body for at in range(1, len(row)) if _is_text(row[-at])}
     return "<tr".join(
         _marked(part, {len(row) + at for at in text}) for part, row in zip(markup.split("<tr"), rows, strict=True)
     )
+
+
+_CELL = r"<t[dh][^>]*>(.*?)</t[dh]>"
 
 
 def _is_text(cell: str) -> bool:

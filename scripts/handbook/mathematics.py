@@ -153,6 +153,16 @@ class _Step:
         self.page = page
 
 
+def number(formula: Formula) -> str:
+    """What a formula in the text says that is only a number, such as `$65{,}536$`; else nothing.
+
+    It is shown as text: the digits of two fonts in one sentence look like an accident.
+    """
+    tex, display = formula
+    is_number = re.fullmatch(r"-?\d+((\{,\}|,)\d{3})*(\.\d+)?", tex) and not display
+    return tex.replace("{,}", ",").replace("-", "−") if is_number else ""
+
+
 class _TakeOut(_Step, Preprocessor):
     """Before any other syntax is read: `_`, `|` and `<` mean nothing to Markdown inside a formula."""
 
@@ -178,7 +188,7 @@ class _Name(_Step, Treeprocessor):
 
 class _PutBack(_Step, Postprocessor):
     def run(self, text: str) -> str:
-        return _named(self.page.fill(text, self.page.html.__getitem__))
+        return _named(self.page.fill(text, lambda formula: number(formula) or self.page.html[formula]))
 
 
 def makeExtension(**settings: object) -> MathExtension:  # noqa: N802  (Python-Markdown's name)
@@ -253,7 +263,7 @@ def typeset_html(markup: str, file: str) -> str:
         if "<" not in markup[start:end]
     ]
     done = _typeset([formula for _, _, formula in spans], file, [1] * len(spans))
-    return _named(_replace(markup, spans, lambda _, formula: done[formula]))
+    return _named(_replace(markup, spans, lambda _, formula: number(formula) or done[formula]))
 
 
 def write_assets(site: Path) -> None:

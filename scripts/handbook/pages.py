@@ -274,8 +274,26 @@ def with_scrolling_tables(page: str) -> str:
 
     Material puts the same box around each table without a class, when its script comes to it, and the page moves.
     """
-    box = r'<div class="md-typeset__scrollwrap"><div class="md-typeset__table"><table class="plain">\1</table></div></div>'
-    return re.sub("<table>(.*?)</table>", box, page, flags=re.S)
+    box = (
+        '<div class="md-typeset__scrollwrap"><div class="md-typeset__table"><table class="plain">{}</table></div></div>'
+    )
+    return re.sub("<table>(.*?)</table>", lambda m: box.format(_with_long_cells(m[1])), page, flags=re.S)
+
+
+def _with_long_cells(table: str) -> str:
+    """A table's HTML in which cells of much text say so: on a phone they get more than the least width."""
+
+    def cell(match: re.Match[str]) -> str:
+        shown = re.sub(r"<mjx-assistive-mml.*?</mjx-assistive-mml>|<[^>]+>", "", match[2], flags=re.S)
+        return f'<td class="long"{match[1]}>{match[2]}' if len(shown) > 40 else match[0]
+
+    return re.sub(r"<td\b([^>]*)>(.*?)(?=</td>)", cell, table, flags=re.S)
+
+
+def with_breaking_code(page: str) -> str:
+    """A page's HTML in which long code in the text may break behind a sign, and so not anywhere."""
+    code = r"(<code>)([^<]{16,})(?=</code>)"
+    return re.sub(code, lambda m: m[1] + re.sub(r"(?<=\w)([_.,(=:/]+)(?=\w)", r"\1<wbr>", m[2]), page)
 
 
 def code_block(code: str, identity: str) -> str:
@@ -407,7 +425,7 @@ def _cited(cited: list[Citation], resolve: Resolve) -> str:
     for citation in cited:
         url = resolve(citation.chapter.name) + citation.anchor
         proven = ", ".join(f'<a href="#{claim.label}">{_claim_text(claim)}</a>' for claim in citation.claims)
-        items.append(f'<li><a href="{url}">{html.escape(citation.title)}</a><br>{proven}</li>')
+        items.append(f'<li><a href="{url}">{_with_code(citation.title)}</a><br>{proven}</li>')
     shown = f'<ul class="nb-cited">{"".join(items)}</ul>'
     return (
         '<h2 id="cited-by">Questions that cite this notebook</h2>'
@@ -416,8 +434,11 @@ def _cited(cited: list[Citation], resolve: Resolve) -> str:
 
 
 def _claim_text(claim: evidence.Claim) -> str:
-    text = html.escape(claim.text, quote=False)
-    return f"<em>{text}</em>" if claim.embedded else re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+    return f"<em>{html.escape(claim.text, quote=False)}</em>" if claim.embedded else _with_code(claim.text)
+
+
+def _with_code(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
 def _inner(tag: lxml_html.HtmlElement) -> str:

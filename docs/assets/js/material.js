@@ -36,15 +36,50 @@
     for (const font of document.fonts) if (font.family.startsWith("MJX")) font.load()
   }
 
+  // What only pages of the next one's kind have, a notebook's styles or the home page's, comes with it: so long it is not shown.
+  async function styled() {
+    const coming = [...document.querySelectorAll("link[rel='stylesheet']")].filter((link) => !link.sheet)
+    if (!coming.length) return
+    document.documentElement.style.visibility = "hidden"
+    const each = coming.map((link) => new Promise((resolve) => (link.onload = link.onerror = resolve)))
+    await Promise.race([Promise.all(each), new Promise((resolve) => setTimeout(resolve, 3000))])
+    document.documentElement.style.visibility = ""
+  }
+
+  let shown = location.pathname // of the page that is shown; the address may be ahead
+
+  // Back to another page of this document, before Material is there to answer.
+  addEventListener("popstate", () => !window.document$ && location.pathname !== shown && location.reload())
+
+  // A page that cannot be fetched is loaded: Material only sets the address, which with an #anchor is what it was already.
+  const { open } = XMLHttpRequest.prototype
+  XMLHttpRequest.prototype.open = function (method, url, ...rest) {
+    const load = () => location.hash && location.pathname !== shown && location.pathname === new URL(url, location).pathname && location.reload()
+    this.addEventListener("error", load)
+    this.addEventListener("load", () => this.status < 400 || load())
+    return open.call(this, method, url, ...rest)
+  }
+
+  const mount = () => {
+    // Material begins by following the page's #anchor, for which it closes search box and menu: not those that are open already.
+    for (const toggle of document.querySelectorAll(".md-toggle:checked")) {
+      toggle.click = () => {}
+      setTimeout(() => delete toggle.click, 250)
+    }
+    document.dispatchEvent(new Event("DOMContentLoaded")) // what Material waits for
+    let isFirst = true // the page that is here
+    document$.subscribe(async () => {
+      shown = location.pathname
+      if (isFirst) return (isFirst = false)
+      await styled()
+      document.dispatchEvent(new Event("page"))
+    })
+    document.documentElement.dataset.material = "mounted" // for tests
+  }
   const run = async () => {
     await formulas()
     const script = document.createElement("script")
-    script.onload = () =>
-      setTimeout(() => { // a second task: between the two a touch is answered
-        document.dispatchEvent(new Event("DOMContentLoaded")) // what Material waits for
-        let isFirst = true // the page that is here
-        document$.subscribe(() => (isFirst ? (isFirst = false) : document.dispatchEvent(new Event("page"))))
-      })
+    script.onload = () => setTimeout(mount) // a second task: between the two a touch is answered
     script.src = src
     document.body.append(script)
   }

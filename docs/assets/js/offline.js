@@ -56,13 +56,23 @@
     const watch = (worker) => worker?.addEventListener("statechange", () => worker.state === "installed" && workers.controller && ready())
     if (registration.waiting && workers.controller) ready()
     watch(registration.installing) // already, when the browser looked by itself
+    const { installing } = registration
+    installing?.addEventListener("statechange", () => installing.state === "redundant" && !registration.active && refuse())
     registration.addEventListener("updatefound", () => watch(registration.installing))
     // The browser looks for a new edition when it likes; a reader is told at once, and in a tab open for days too.
     const look = () => navigator.onLine && registration.update().catch(() => {})
     if (workers.controller) look()
     document.addEventListener("page", look)
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look())
-  }, () => {}) // refused, as in some private windows: the book is read online
+  }, refuse) // as in some private windows
+
+  // The book is read online, and the page that would save it says so.
+  let isRefused = false
+  function refuse() {
+    isRefused = true
+    const output = document.querySelector("[data-offline] output")
+    if (output) output.textContent = "This browser keeps nothing now. Load this page again, or read the book from a disk."
+  }
 
   // Asks the worker, and promises its answer.
   const ask = async (message) => {
@@ -153,6 +163,7 @@
       const [save, forget] = box.querySelectorAll("button")
       save.addEventListener("click", () => (saving ? stop() : saveAll()))
       forget.addEventListener("click", () => ask({ type: "forget" }).catch(() => {})) // then each tab is told
+      if (isRefused) return refuse()
       saving ? progress() : refresh().catch(() => {})
     }
 

@@ -79,7 +79,7 @@ const tell = (element) => {
   }
   // To what has no words of its own, such as an icon, the title was the name.
   element.textContent.trim() || element.ariaLabel ? element.setAttribute("aria-describedby", tip.id) : (element.ariaLabel = element.dataset.title)
-  document.body.append(tip)
+  document.querySelector("main").append(tip)
   tip.showPopover()
   place()
 }
@@ -118,9 +118,13 @@ document.addEventListener("scroll", () => told && (told.matches(":hover, :focus-
 // An answer that was not near the window is as high as estimated (handbook.css), so Back would end at another place than
 // was left. The boxes of a page that is left keep their heights.
 const BOXES = ".answer, .nb-cell, .footnote"
+const KEPT = "handbook.heights" // survives a reload
 const left = new Map() // the width, and the heights that are true for it, by the page's path
 let path, article
-let returning = false
+let returning = ["reload", "back_forward"].includes(performance.getEntriesByType("navigation")[0]?.type)
+try {
+  for (const [path, heights] of JSON.parse(sessionStorage.getItem(KEPT)) ?? []) left.set(path, heights)
+} catch {} // storage is forbidden
 const keep = () => {
   // Material follows a link's #anchor by a click of its own, when the next page is there but not announced.
   if (article?.isConnected) left.set(path, [innerWidth, [...article.querySelectorAll(BOXES)].map((box) => box.offsetHeight)])
@@ -134,13 +138,19 @@ const restore = () => {
     article.style.overflowAnchor = "none" // else the browser scrolls along with what changes its height
     article.querySelectorAll(BOXES).forEach((box, i) => (box.style.containIntrinsicHeight = `auto ${heights[i]}px`))
     requestAnimationFrame(() => {
-      scrollTo(0, y ?? scrollY)
+      if (y !== undefined) scrollTo(0, y)
       requestAnimationFrame(() => (article.style.overflowAnchor = ""))
     })
   }
   returning = false
 }
 document.addEventListener("click", (event) => event.target.closest?.("a[href]") && keep(), true)
+addEventListener("pagehide", () => {
+  keep()
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify([...left]))
+  } catch {}
+})
 addEventListener("popstate", () => {
   if (location.pathname === path) return // an #anchor of this page
   keep()
@@ -149,14 +159,16 @@ addEventListener("popstate", () => {
 
 // A link's heading comes to the window's top, and is held there for half a second: while answers above it get their own
 // heights, and while Material scrolls to where the page before was.
-let wanted // where the last link leads; nothing once the reader moves the page
+let wanted // where the last link leads; nothing once the reader moves the page that it leads to
+let leaving // the article that it leads away from
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]")
   if (!link) return
   wanted = link.href
+  leaving = link.pathname === location.pathname ? undefined : document.querySelector("article")
   setTimeout(land)
 }, true)
-for (const hand of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(hand, () => (wanted = undefined), { capture: true, passive: true })
+for (const hand of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(hand, () => leaving?.isConnected || (wanted = undefined), { capture: true, passive: true })
 const land = () => {
   if (wanted !== location.href) return
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)))
@@ -183,5 +195,31 @@ const find = () => {
   land()
   attend(document)
 }
+// Loaded anew because instant navigation could not fetch it (material.js), and never read: to its #anchor.
+if (returning && location.hash && !left.has(location.pathname)) {
+  returning = false
+  wanted = location.href
+}
 find()
-document.addEventListener("page", find)
+
+// A page that instant navigation shows begins at its top, wherever the reader was or went meanwhile; there the keyboard goes on,
+// and a screen reader reads.
+const begin = () => {
+  const title = document.querySelector("article h1")
+  title.tabIndex = -1
+  title.focus({ preventScroll: true })
+}
+document.addEventListener("page", () => {
+  const isNew = !returning && !location.hash
+  find()
+  if (!isNew) return
+  scrollTo(0, 0)
+  begin()
+})
+document.addEventListener("click", (event) => event.target.closest?.(".md-top") && begin())
+
+// A paragraph that is taken by three clicks ends for Chromium at its first formula.
+document.addEventListener("mouseup", (event) => {
+  const box = event.detail === 3 && event.target.closest?.("p, li, td, th, h1, h2, h3, figcaption")
+  if (box && box.querySelector("mjx-container")) setTimeout(() => getSelection().selectAllChildren(box))
+})

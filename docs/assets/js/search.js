@@ -144,7 +144,7 @@
       if (turn !== latest) return
       words = new Set(marks)
       const count = results.filter((result) => result.kind !== "notebook").length
-      const text = results.length ? `${count} ${count === 1 ? "answer" : "answers"}${results.length > count ? `, ${results.length - count} in notebooks` : ""}` : "Nothing has these words"
+      const text = results.length ? `${count} ${count === 1 ? "answer" : "answers"}${results.length > count ? `, and ${results.length - count} in notebooks` : ""}` : "Nothing has these words"
       fill(results.map((result, number) => option(result, number, words)), text)
     } catch ({ isOffline }) {
       const text = isOffline ? "No network, and these words are not saved. Save the whole book to search it offline." : "The search index could not be read. A new edition may be on its way: try again in a minute."

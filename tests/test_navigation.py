@@ -1,0 +1,175 @@
+"""From page to page: before Material's script is there, on a slow line, by Back, after a reload, by keyboard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from browsing import NO_WORKER, Server, mounted, serve, stop, until
+from playwright.sync_api import Browser, Page, Route, expect
+
+CHAPTER = "fundamentals/metrics.html"
+OTHER = "fundamentals/losses.html"
+MATERIAL = "**/bundle.*.js"
+TOP = "Math.round(document.querySelector(':target').getBoundingClientRect().top)"
+
+
+@pytest.fixture(params=["desktop", "phone"])
+def reader(request, browser: Browser, address: str) -> Iterator[Page]:
+    kinds = {
+        "desktop": {"viewport": {"width": 1280, "height": 900}},
+        "phone": {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True},
+    }
+    context = browser.new_context(base_url=address, **kinds[request.param])
+    context.add_init_script(NO_WORKER)
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()
+
+
+def follow(page: Page, url: str) -> None:
+    """Follow a link to `url`; one of the page's own, or one that is put there."""
+    page.evaluate(
+        "url => { const link = Object.assign(document.createElement('a'), { href: new URL(url, location.origin + '/') });"
+        " document.querySelector('article').prepend(link); link.click() }",
+        url,
+    )
+
+
+def opened(page: Page, url: str) -> None:
+    page.goto(url)
+    mounted(page)
+
+
+def held(page: Page, pattern: str) -> list[Route]:
+    """What is asked for by this pattern from now on, which waits until it is continued."""
+    routes: list[Route] = []
+    page.route(pattern, lambda route: routes.append(route))
+    return routes
+
+
+def test_search_that_was_opened_early_stays_open(reader):
+    waiting = held(reader, MATERIAL)
+    reader.goto(f"{CHAPTER}#metric-auc", wait_until="domcontentloaded")
+    search = reader.get_by_role("combobox", name="Search")
+    reader.evaluate("document.getElementById('__search').click()")
+    search.fill("precision")
+    until(reader, "document.querySelector('script[src*=bundle]:not([type])')")
+    reader.wait_for_timeout(300)
+    waiting[0].continue_()
+    mounted(reader)
+    reader.wait_for_timeout(400)  # Material follows the #anchor after 0.125 s
+    reader.keyboard.type(" recall")
+    expect(search).to_have_value("precision recall")
+    expect(search).to_be_focused()
+    reader.keyboard.press("Escape")
+    assert not reader.evaluate("document.getElementById('__search').checked")
+
+
+def test_back_before_material_is_there_leads_back(reader):
+    opened(reader, CHAPTER)
+    follow(reader, "questions.html")
+    expect(reader.locator("article h1")).to_contain_text("All questions")
+    held(reader, MATERIAL)
+    reader.reload(wait_until="domcontentloaded")
+    reader.evaluate("history.back()")
+    expect(reader.locator("article h1")).to_contain_text("Metrics")
+    reader.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_page_with_styles_of_its_own_is_shown_with_them(reader):
+    opened(reader, CHAPTER)
+    reader.evaluate(
+        "window.shifts = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) => (shifts += e.value)))"
+        ".observe({ type: 'layout-shift' })"
+    )
+    waiting = held(reader, "**/notebook.css")
+    follow(reader, "notebooks/cuda/transpose.html")
+    until(reader, "document.querySelector('.nb-cell')")
+    reader.wait_for_timeout(500)
+    assert reader.evaluate("getComputedStyle(document.querySelector('.nb-cell')).visibility") == "hidden"
+    waiting[0].continue_()
+    expect(reader.locator("article h1")).to_be_visible()
+    reader.wait_for_timeout(300)
+    assert reader.evaluate("shifts") <= 0.01
+
+
+class Late(Server):
+    """Sends one chapter a second late."""
+
+    def do_GET(self) -> None:
+        if self.path.startswith(f"/{OTHER}"):
+            time.sleep(1)
+        return super().do_GET()
+
+
+@pytest.mark.parametrize("hash_", ["", "#loss-hinge"])
+def test_a_page_begins_where_the_link_leads_whatever_the_reader_does_meanwhile(reader, built, hash_):
+    server = serve(built, handler=Late)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    opened(reader, address + CHAPTER)
+    reader.evaluate("scrollTo(0, 3000)")
+    reader.wait_for_timeout(300)
+    follow(reader, OTHER + hash_)
+    loads: list[str] = []
+    reader.on("load", lambda page: loads.append(page.url))
+    reader.wait_for_timeout(200)
+    reader.evaluate("dispatchEvent(new WheelEvent('wheel')); scrollBy(0, 500)")
+    expect(reader.locator("article h1")).to_contain_text("Loss")
+    reader.wait_for_timeout(1200)
+    if hash_:
+        assert 40 <= reader.evaluate(TOP) <= 90
+    else:
+        assert reader.evaluate("scrollY") == 0
+    assert loads == [], "instant navigation"
+    stop(server)
+
+
+def test_a_reload_keeps_the_place(reader):
+    opened(reader, CHAPTER)
+    for y in range(0, 9_600, 400):  # as one reads: what is passed gets its own height
+        reader.evaluate(f"scrollTo(0, {y})")
+        reader.wait_for_timeout(40)
+    reader.wait_for_timeout(400)
+    place = "[...document.querySelectorAll('article p')].map((p) => p.getBoundingClientRect().top)"
+    before = reader.evaluate(place)
+    nearest = min(range(len(before)), key=lambda number: abs(before[number] - 300))
+    reader.reload()
+    mounted(reader)
+    reader.wait_for_timeout(500)
+    assert abs(reader.evaluate(place)[nearest] - before[nearest]) <= 4
+
+
+def test_the_keyboard_goes_on_where_a_page_begins(reader):
+    opened(reader, CHAPTER)
+    follow(reader, OTHER)
+    expect(reader.locator("article h1")).to_contain_text("Loss")
+    expect(reader.locator("article h1")).to_be_focused()
+    reader.evaluate("scrollTo(0, 6000)")
+    reader.wait_for_timeout(200)
+    reader.evaluate("scrollTo(0, 5800)")
+    top = reader.locator(".md-top")
+    expect(top).to_be_visible()
+    top.focus()
+    reader.keyboard.press("Enter")
+    expect(reader.locator("article h1")).to_be_focused()
+
+
+def test_three_clicks_take_a_whole_paragraph(reader):
+    opened(reader, OTHER)
+    paragraph = reader.locator("article p:has(mjx-container)").filter(has_text="likelihood").first
+    paragraph.scroll_into_view_if_needed()
+    paragraph.click(click_count=3, position={"x": 4, "y": 8})
+    reader.wait_for_timeout(200)
+    taken, whole = paragraph.evaluate("(p) => [getSelection().toString().trim(), p.innerText.trim()]")
+    assert taken[-20:] == whole[-20:]
+
+
+def test_a_page_on_its_way_is_seen(reader):
+    opened(reader, CHAPTER)
+    waiting = held(reader, f"**/{OTHER}")
+    follow(reader, OTHER)
+    until(reader, "getComputedStyle(document.querySelector('.md-progress')).opacity > 0.9")
+    waiting[0].continue_()
+    expect(reader.locator("article h1")).to_contain_text("Loss")
