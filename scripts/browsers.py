@@ -277,7 +277,7 @@ def console(engine: Engine, base: str) -> None:
     """No error, no warning, no breach of the policy, and no request to another host, on any kind of page."""
     for page in PAGES:
         engine.driver.get(base + page)
-        engine.until("document.querySelector('.md-header')")
+        engine.until("document.documentElement.dataset.material")
         asked = engine.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
         away = [url for url in asked if not url.startswith((base, "data:"))]
         assert asked and not away, f"{page}: {away}"

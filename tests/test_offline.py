@@ -354,6 +354,17 @@ def test_a_new_edition_is_announced_to_a_reader_who_turns_the_page(context, publ
     assert page.evaluate("window.isSamePage"), "instant navigation"
 
 
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_panel_keeps_its_height(context, published, width):
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    height = "document.querySelector('.offline-box').offsetHeight"
+    page.add_init_script(f"addEventListener('DOMContentLoaded', () => (window.before ??= {height}))")
+    page.goto(published.address + "offline.html")
+    expect(page.locator("[data-offline] output")).to_contain_text("Saved: ")
+    assert page.evaluate(height) == page.evaluate("before")
+
+
 def test_where_nothing_can_be_kept_the_page_says_so(context, published):
     published.edit("index.html", "<article", "<article data-other")  # not what the edition lists
     page = context.new_page()
