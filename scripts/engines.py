@@ -34,7 +34,23 @@ COMMANDS = {
     "properdocs": ["properdocs", "build", "--quiet", "--config-file", "mkdocs.yml"],
     "zensical": ["zensical", "build"],
 }
-INLINE = {"a", "b", "br", "code", "em", "i", "mark", "s", "span", "strong", "sub", "sup", "time", "mjx-container"}
+INLINE = {
+    "a",
+    "b",
+    "br",
+    "code",
+    "em",
+    "i",
+    "mark",
+    "s",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "time",
+    "wbr",
+    "mjx-container",
+}
 
 Parts = dict[str, list[str]]  # what is compared of a page or another file, by name: rows in their order
 Hits = dict[tuple[str, str], list[str]]  # what each pattern of the record was found to touch, by its kind and itself
