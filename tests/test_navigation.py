@@ -29,7 +29,7 @@ def reader(request, browser: Browser, address: str) -> Iterator[Page]:
 
 
 def follow(page: Page, url: str) -> None:
-    """Follow a link to `url`; one of the page's own, or one that is put there."""
+    """Follow a link to `url`, a path in the site, that is put into the page."""
     page.evaluate(
         "url => { const link = Object.assign(document.createElement('a'), { href: new URL(url, location.origin + '/') });"
         " document.querySelector('article').prepend(link); link.click() }",

@@ -434,7 +434,7 @@ def _cited(cited: list[Citation], resolve: Resolve) -> str:
 
 
 def _claim_text(claim: evidence.Claim) -> str:
-    return f"<em>{html.escape(claim.text, quote=False)}</em>" if claim.embedded else _with_code(claim.text)
+    return f"<em>{html.escape(claim.text.rstrip('.'), quote=False)}</em>" if claim.embedded else _with_code(claim.text)
 
 
 def _with_code(text: str) -> str:

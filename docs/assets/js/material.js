@@ -18,6 +18,13 @@
     Object.defineProperty(link, "outerHTML", { get: () => absolute.outerHTML })
   }
 
+  const failed = new WeakSet() // styles that do not come: waited for once
+  const loaded = (link) =>
+    new Promise((resolve) => {
+      link.onload = resolve
+      link.onerror = () => resolve(failed.add(link))
+    })
+
   // Formulas' styles come with a page that has formulas, and to the others now: if they came with the next page, by instant
   // navigation, its formulas would be drawn twice. Once here they stay.
   const FORMULAS = new URL("../css/mathjax.css", document.currentScript.src)
@@ -27,10 +34,8 @@
       link = document.createElement("link")
       link.rel = "stylesheet"
       link.href = FORMULAS
-      await new Promise((resolve) => {
-        link.onload = link.onerror = resolve
-        document.head.append(link)
-      })
+      document.head.append(link)
+      await loaded(link)
     }
     link.remove = () => {}
     for (const font of document.fonts) if (font.family.startsWith("MJX")) font.load()
@@ -38,11 +43,10 @@
 
   // What only pages of the next one's kind have, a notebook's styles or the home page's, comes with it: so long it is not shown.
   async function styled() {
-    const coming = [...document.querySelectorAll("link[rel='stylesheet']")].filter((link) => !link.sheet)
+    const coming = [...document.querySelectorAll("link[rel='stylesheet']")].filter((link) => !link.sheet && !failed.has(link))
     if (!coming.length) return
     document.documentElement.style.visibility = "hidden"
-    const each = coming.map((link) => new Promise((resolve) => (link.onload = link.onerror = resolve)))
-    await Promise.race([Promise.all(each), new Promise((resolve) => setTimeout(resolve, 3000))])
+    await Promise.race([Promise.all(coming.map(loaded)), new Promise((resolve) => setTimeout(resolve, 3000))])
     document.documentElement.style.visibility = ""
   }
 

@@ -53,11 +53,13 @@
         taking = true
         registration.waiting.postMessage({ type: "activate" })
       })
-    const watch = (worker) => worker?.addEventListener("statechange", () => worker.state === "installed" && workers.controller && ready())
+    const watch = (worker) =>
+      worker?.addEventListener("statechange", () => {
+        if (worker.state === "installed" && workers.controller) ready()
+        if (worker.state === "redundant" && !registration.active) refuse()
+      })
     if (registration.waiting && workers.controller) ready()
     watch(registration.installing) // already, when the browser looked by itself
-    const { installing } = registration
-    installing?.addEventListener("statechange", () => installing.state === "redundant" && !registration.active && refuse())
     registration.addEventListener("updatefound", () => watch(registration.installing))
     // The browser looks for a new edition when it likes; a reader is told at once, and in a tab open for days too.
     const look = () => navigator.onLine && registration.update().catch(() => {})
