@@ -382,6 +382,22 @@ def test_the_box_by_keyboard(page: Page):
     expect(page.locator("[role=listbox]")).not_to_be_visible()
 
 
+def test_the_box_stays_that_is_opened_as_a_page_comes(page: Page):
+    page.goto("cuda/matmul.html")
+    browsing.mounted(page)
+    page.evaluate("""document.addEventListener("page", () => document.dispatchEvent(new KeyboardEvent("keydown", { key: "/" })))""")
+    page.keyboard.press("/")
+    page.keyboard.type("bank conflicts")
+    expect(page.locator("[role=listbox]")).to_have_attribute("data-query", "bank conflicts")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**#bank-conflicts")
+    box = page.get_by_role("combobox", name="Search")
+    expect(box).to_be_focused()
+    page.wait_for_timeout(500)  # Material closes it 0.125 s after the address has changed
+    expect(box).to_be_focused()
+    expect(box).to_have_attribute("aria-expanded", "true")
+
+
 def test_a_slow_line_is_told_and_asked_for_the_newest_words_only(page: Page):
     held = []
     page.route("**/search/directory.js", lambda route: held.append(route))

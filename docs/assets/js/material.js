@@ -64,12 +64,18 @@
     return open.call(this, method, url, ...rest)
   }
 
+  // An eighth of a second after each address Material closes search box and menu, and so it begins, with the page's #anchor:
+  // not those that the reader has opened at this address.
+  const keep = (toggle) => {
+    const { href } = location
+    toggle.click = () => location.href !== href && HTMLElement.prototype.click.call(toggle) // a touch does not come through here
+    clearTimeout(toggle.kept)
+    toggle.kept = setTimeout(() => delete toggle.click, 250)
+  }
+  document.addEventListener("change", ({ target }) => target.matches(".md-toggle:checked") && keep(target))
+
   const mount = () => {
-    // Material begins by following the page's #anchor, for which it closes search box and menu: not those that are open already.
-    for (const toggle of document.querySelectorAll(".md-toggle:checked")) {
-      toggle.click = () => {}
-      setTimeout(() => delete toggle.click, 250)
-    }
+    document.querySelectorAll(".md-toggle:checked").forEach(keep)
     document.dispatchEvent(new Event("DOMContentLoaded")) // what Material waits for
     let isFirst = true // the page that is here
     document$.subscribe(async () => {

@@ -173,7 +173,11 @@
   // ---- keys, pointer, and Material's switch that opens the box ---------------------------------
 
   const isOpen = () => toggle.checked
-  const set = (wanted) => isOpen() !== wanted && toggle.click()
+  const set = (wanted) => {
+    if (isOpen() === wanted) return
+    toggle.checked = wanted
+    toggle.dispatchEvent(new Event("change", { bubbles: true }))
+  }
 
   // On a phone Material holds the page still below the open box, and frees it 0.1 s after the box is closed: too late
   // for a link that is followed at once, since a page that is held does not scroll to its #anchor. Material stores for
