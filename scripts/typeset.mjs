@@ -136,6 +136,66 @@ function draw(node) {
   adaptor.childNodes(node).filter((child) => child.attributes).forEach(draw);
 }
 
+// Where a displayed formula may take several lines, if it does not fit one, as on a phone: at \qquad, else at \quad, else before
+// relations, else before + and − of what is long. Not within delimiters, fractions and the like. Each part becomes a box, and
+// between two at \quad stands a blank so wide, which a browser leaves out at the end of a line.
+const RELATIONS = /^[=≠<>≤≥≪≫≈≃∼∝≡∈←→↦⇒⇐⇔⟵⟶⟸⟹⟺⟷]$/;
+const SIGNS = /^[+−]$/;
+const LEVELS = [{gap: 2}, {gap: 1}, {before: RELATIONS}, {before: SIGNS, least: 16}]; // em; glyphs
+
+function separate(node) {
+  const [math] = adaptor.tags(node, 'mjx-math');
+  const children = [...adaptor.childNodes(math)];
+  children.forEach((child) => adaptor.remove(child));
+  const boxes = divide(children, 0);
+  if (boxes !== children) adaptor.setAttribute(math, 'parts', '');
+  boxes.forEach((box) => adaptor.append(math, box));
+}
+
+function divide(nodes, level) {
+  if (level === LEVELS.length) return nodes;
+  const {gap = Infinity, before, least = 0} = LEVELS[level];
+  const parts = [];
+  let part = []; // the one under way
+  let space = 0; // in front of it
+  const close = () => {
+    if (parts.length && space) parts.push(adaptor.node('mjx-gap', {style: `word-spacing: ${space - 1}em`}, [adaptor.text(' ')]));
+    if (part.length) parts.push(part);
+    [part, space] = [[], 0];
+  };
+  const open = []; // delimiters
+  for (const [index, node] of nodes.entries()) {
+    const text = operator(node);
+    const isBar = /^[|‖]$/.test(text); // opens or closes
+    if (/^[)\]}⟩⌋⌉]$/.test(text)) while (/^[|‖]$/.test(open.pop()));
+    if (isBar && open.at(-1) === text) open.pop();
+    else if (isBar || /^[([{⟨⌊⌈]$/.test(text)) open.push(text);
+    const width = adaptor.kind(node) === 'mjx-mspace' ? parseFloat(adaptor.getStyle(node, 'width')) : 0;
+    const isAfterArrow = part.length === 1 && RELATIONS.test(operator(part[0])); // \quad\Rightarrow\quad breaks once
+    if (width >= gap && !open.length && !isAfterArrow) {
+      if (part.length) close();
+      space += width;
+      continue;
+    }
+    const previous = index ? operator(nodes[index - 1]) : '';
+    const isUnary = text !== '' && (RELATIONS.test(previous) || /^[,;]$/.test(previous)) && SIGNS.test(text);
+    if (before?.test(text) && !isUnary && !open.length && part.length && count(nodes) >= least) close();
+    part.push(node);
+  }
+  close();
+  if (parts.filter(Array.isArray).length < 2) return divide(nodes, level + 1);
+  return parts.map((each) => (Array.isArray(each) ? adaptor.node('mjx-part', {}, divide(each, level + 1)) : each));
+}
+
+// An operator, also a large one, and one with a power: the parenthesis of (1 − p)².
+function operator(node) {
+  let base = node;
+  while (base && /^mjx-(msup|msub|msubsup|TeXAtom)$/.test(adaptor.kind(base))) base = adaptor.firstChild(base);
+  return base && adaptor.kind(base) === 'mjx-mo' ? adaptor.textContent(base).trim() : '';
+}
+
+const count = (nodes) => nodes.reduce((glyphs, node) => glyphs + adaptor.outerHTML(node).split('<mjx-c ').length - 1, 0);
+
 async function typeset([tex, display]) {
   try {
     if (kind === 'svg') {
@@ -160,6 +220,7 @@ async function typeset([tex, display]) {
       if (parts(node).length > 1 && parts(node).reduce((all, glyphs) => all + glyphs) <= short) node = await broken(-1);
       for (let depth = 1; depth < 3 && Math.max(...parts(node)) > fits; depth += 1) node = await broken(depth);
     }
+    if (display) separate(node);
     clean(node);
     const source = tex.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
     return {html: adaptor.outerHTML(node).replace('<mjx-container', () => `<mjx-container data-tex="${source}"`)};

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import SITE, settle
+from browsing import SITE, lay_out_all, settle
 from playwright.sync_api import Page, expect
 
 CHAPTER = "cuda/matmul.html"
@@ -122,7 +122,7 @@ def test_what_serves_only_the_page_is_not_copied(page):
 
 def test_a_wide_formula_scrolls_in_its_own_box_and_is_a_stop_of_the_keyboard(page):
     page.set_viewport_size({"width": 320, "height": 800})
-    page.goto(CHAPTER)
+    page.goto("fundamentals/losses.html")  # with aligned equations, which stay on their lines
     settle(page)
     wide = page.evaluate(
         """() => {
@@ -134,3 +134,23 @@ def test_a_wide_formula_scrolls_in_its_own_box_and_is_a_stop_of_the_keyboard(pag
     assert wide[2] > 0
     assert wide[0] > 0 and wide[1]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_displayed_formula_takes_several_lines_before_it_scrolls(page):
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto("fundamentals/classical-ml.html")
+    lay_out_all(page)
+    formulas = page.evaluate(
+        """() => [...document.querySelectorAll("article mjx-container[display]:has(mjx-part)")].map((box) => {
+          const parts = [...box.querySelectorAll("mjx-part:not(:has(mjx-part))")].map((part) => part.getBoundingClientRect())
+          const { left, right } = box.getBoundingClientRect()
+          const first = parts.filter((part) => part.bottom <= parts.at(-1).top)
+          const middle = first.length ? (first[0].left + Math.max(...first.map((part) => part.right))) / 2 : NaN
+          return [box.dataset.tex, first.length > 0, box.scrollWidth > box.clientWidth + 1 && parts.every((part) => part.width <= right - left), Math.abs(middle - (left + right) / 2)]
+        })"""
+    )
+    assert len(formulas) > 8
+    assert [row for row in formulas if row[2]] == []  # scrolls though each of its parts fits
+    several = [row for row in formulas if row[1]]
+    assert len(several) > 6
+    assert [row for row in several if row[3] > 6 and "qquad" in row[0]] == []  # no blank is left at the end of a line

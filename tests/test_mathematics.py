@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 
 import markdown
@@ -152,6 +153,32 @@ def test_hard_constructs_are_typeset():
 def test_a_formula_in_the_text_breaks_outside_of_parentheses(tex, parts):
     done, _ = typesetting.typeset([(tex, False)])
     assert len(done[tex, False].split("<mjx-break")) == parts
+
+
+@pytest.mark.parametrize(
+    "tex, parts",
+    [
+        (r"y=sx+t", "[y][=sx+t]"),
+        (r"x", "x"),
+        (r"a=b,\qquad c=d", "[[a][=b,]] [[c][=d]]"),
+        (r"a=b,\quad c=d,\qquad e", "[[[a][=b,]] [[c][=d,]]] [e]"),
+        (r"f=0\quad\Rightarrow\quad g=1", "[[f][=0]] [[⇒g][=1]]"),
+        (r"(1-p)^2=q", "[(1-p)2][=q]"),
+        (r"\big(a=b\big)^2=c", "[(a=b)2][=c]"),
+        (r"|a=b|=\|c\|", "[|a=b|][=‖c‖]"),
+        (r"K(p\|q)\ge0", "[K(p‖q)][≥0]"),
+        (r"f(x \qquad y)", "f(xy)"),
+        (r"a=-b+c+d+e+f+g+h+i+j", "[a][[=-b][+c][+d][+e][+f][+g][+h][+i][+j]]"),
+        (r"{}=x", "[][=x]"),
+    ],
+)
+def test_a_displayed_formula_is_cut_into_parts_that_may_take_a_line_each(tex, parts):
+    done, _ = typesetting.typeset([(tex, True)])
+    drawn = done[tex, True].split("<mjx-assistive-mml")[0]
+    marked = drawn.replace("<mjx-part>", "[").replace("</mjx-part>", "]")
+    text = unicodedata.normalize("NFKC", re.sub("<[^>]*>", "", marked)).replace("−", "-")
+    assert text == parts
+    assert (" parts=" in drawn) == ("[" in parts)  # for which the style sheet lets it take lines
 
 
 def test_a_formula_in_the_text_that_breaks_its_line_is_told_with_its_line(tmp_path):
