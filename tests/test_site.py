@@ -283,5 +283,8 @@ def test_the_index_filters_by_area_level_and_text(page):
     page.locator("[data-question-filter] select[name='area']").select_option("cuda")
     shown = page.locator("[data-area][data-level]:visible")
     assert {shown.nth(i).get_attribute("data-area") for i in range(shown.count())} == {"cuda"}
+    headings = page.locator("article h2:visible").evaluate_all("all => all.map((heading) => `#${heading.id}`)")
+    contents = page.locator(".md-sidebar--secondary .md-nav__link:visible")
+    assert contents.evaluate_all("all => all.map((link) => link.hash)") == headings
     page.locator("[data-question-filter] input[type='search']").fill("zzzz")
     expect(page.locator("[data-area][data-level]:visible")).to_have_count(0)

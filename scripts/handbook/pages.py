@@ -246,7 +246,8 @@ def complete_questions(page: str, chapter: Chapter, repository: str, resolve: Re
             box = f'<div class="answer" style="{kept_height(answer)}">'
             parts[i] = f"{heading[0]}{box}{lines.get(heading[1], '')}{answer}</div>"
         elif part.startswith(notes := '<div class="footnote"'):
-            parts[i] = f'{notes} style="{kept_height(part)}"{part.removeprefix(notes)}'
+            named = 'role="doc-endnotes" aria-label="Notes"'
+            parts[i] = f'{notes} {named} style="{kept_height(part)}"{part.removeprefix(notes)}'
     return "".join(parts)
 
 

@@ -56,7 +56,9 @@
     }
     for (const list of lists) {
       const empty = ![...list.children].some((row) => !row.hidden);
-      for (const element of [list, headings.get(list)]) element?.toggleAttribute("data-empty", empty);
+      const heading = headings.get(list);
+      for (const element of [list, heading]) element?.toggleAttribute("data-empty", empty);
+      for (const link of document.querySelectorAll(`.md-nav a[href$="#${heading?.id}"]`)) link.parentElement.hidden = empty;
     }
     const shown = rows.filter((row) => !row.hidden).length;
     count.textContent = `${shown} of ${rows.length} questions`;
