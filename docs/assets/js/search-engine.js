@@ -10,7 +10,7 @@
 
   const STOP = new Set(
     ("a about all also an and any are as at be been being but by call called calls can could did do does each explain for from get gets getting had " +
-    "has have how i if in into is it its itself just let me meaning my need no not of on or our over per please really should so such " +
+    "has have how i if in into is it its itself just know let me meaning my need no not of on or our over per please really should so such tell " +
     "than that the their them then there these they this those to too under up us use used using understand understanding very vs versus want was we were " +
     "what when where which while who why will with work works would you your").split(" "),
   )
