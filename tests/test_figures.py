@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from handbook import figures
+import html
+import re
+
+from conftest import ROOT
+from handbook import figures, notebooks
 
 
 def test_svg_is_made_fit_for_a_page():
@@ -15,6 +19,25 @@ def test_svg_is_made_fit_for_a_page():
     assert 'id="curve-x-a"' in shown and 'href="#curve-x-a"' in shown and "url(#curve-x-a)" in shown
     assert "unused" not in shown and 'd="M 1.2 -6.7"' in shown
     assert 'aria-label="Bytes &quot;here&quot;"' in shown
+
+
+def test_no_figure_of_the_book_says_anything_else_than_its_notebook_drew():
+    """Coordinates are shortened: an axis at 0.425 must not say 0.42."""
+
+    def said(svg: str) -> list[str]:
+        texts = re.findall(r"<text\b.*?</text>", re.sub(r"<!--.*?-->", "", svg, flags=re.S), re.S)
+        return [" ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split()) for text in texts]
+
+    drawn = [
+        svg
+        for path in notebooks.paths(ROOT)
+        for cell in notebooks.read(path, ROOT).cells
+        if (svg := cell.rich("image/svg+xml"))
+    ]
+    assert len(drawn) > 60
+    assert any(re.search(r"\d\.\d{3}", text) for svg in drawn for text in said(svg))
+    for svg in drawn:
+        assert said(figures.site_svg(svg, "caption", "name")) == said(svg)
 
 
 def test_a_figure_says_what_it_draws():

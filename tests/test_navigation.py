@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -65,6 +66,15 @@ def test_search_that_was_opened_early_stays_open(reader):
     expect(search).to_be_focused()
     reader.keyboard.press("Escape")
     assert not reader.evaluate("document.getElementById('__search').checked")
+
+
+def test_code_whose_button_was_pressed_early_is_copied(reader):
+    waiting = held(reader, MATERIAL)
+    reader.goto(CHAPTER.replace("metrics", "losses"), wait_until="domcontentloaded")
+    reader.locator(".md-code__button").first.click()
+    until(reader, "document.querySelector('script[src*=bundle]:not([type])')")
+    waiting[0].continue_()
+    expect(reader.locator(".md-dialog")).to_have_text(re.compile("Copied"))
 
 
 def test_back_before_material_is_there_leads_back(reader):

@@ -38,7 +38,8 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     prefix = re.sub(r"[^a-z0-9]+", "-", name.lower())
     svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
     svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S)
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+    # Coordinates, that is: never what the figure says, such as 0.001.
+    svg = re.sub(r"<[^>]*>", lambda m: re.sub(r"(\d\.\d\d)\d+", r"\1", m[0]), svg)
     # Figures weigh on a chapter: a tenth of a point is finer than a screen shows, and most ids are never used.
     svg = re.sub(r'\b(?:d|x|y|points)="[^"]*"', lambda m: re.sub(r"(\d\.\d)\d\b", r"\1", m[0]), svg)
     used = set(re.findall(r'#([^")]+)[")]', svg))

@@ -74,6 +74,11 @@
   }
   document.addEventListener("change", ({ target }) => target.matches(".md-toggle:checked") && keep(target))
 
+  // Its buttons that copy answer from then on: one that is pressed before is pressed again.
+  let pressed
+  const press = ({ target }) => (pressed = target.closest("[data-clipboard-target]") ?? pressed)
+  document.addEventListener("click", press)
+
   const mount = () => {
     document.querySelectorAll(".md-toggle:checked").forEach(keep)
     document.dispatchEvent(new Event("DOMContentLoaded")) // what Material waits for
@@ -84,6 +89,8 @@
       await styled()
       document.dispatchEvent(new Event("page"))
     })
+    document.removeEventListener("click", press)
+    pressed?.click()
     document.documentElement.dataset.material = "mounted" // for tests
   }
   const run = async () => {
