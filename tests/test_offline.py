@@ -286,7 +286,7 @@ def test_the_whole_book_is_saved_read_searched_and_removed(context, published):
     ready(page)
     save = page.get_by_role("button", name="Save the whole book")
     save.click()
-    expect(page.locator("[data-offline] output")).to_contain_text("Saving:")
+    expect(page.locator("[data-offline] output")).to_contain_text("Saving.")
     expect(page.locator("[data-offline] output")).to_contain_text("The whole book is saved", timeout=60_000)
     assert page.locator("[data-offline] progress").evaluate("bar => bar.value === bar.max && bar.max > 100")
     shutil.copy(published.folder / "cuda/matmul.html", published.folder / "cuda/new.html")
@@ -313,8 +313,10 @@ def test_the_whole_book_is_saved_read_searched_and_removed(context, published):
     published.restore()
     context.set_offline(False)
     page.goto(published.address + "offline.html")
+    expect(page.get_by_role("button", name="All is saved")).to_be_disabled()
     page.get_by_role("button", name="Remove what is saved").click()
-    expect(save).to_be_visible()
+    page.get_by_role("button", name="Remove all? Press again").click()
+    expect(save).to_be_enabled()
     assert page.evaluate("async () => (await (await caches.open('handbook')).keys()).length") < 40
 
 
@@ -495,7 +497,7 @@ def begin_saving(page: Page, published: Published) -> list[str]:
     ready(page)
     asked = published.slow(0.05)
     page.get_by_role("button", name="Save the whole book").click()
-    expect(page.locator("[data-offline] output")).to_contain_text(re.compile(r"Saving: \d\d"))
+    expect(page.locator("[data-offline] [data-count]")).to_contain_text(re.compile(r"\d\d of \d+ files"))
     return asked
 
 
@@ -506,7 +508,7 @@ def test_saving_is_stopped_and_removed_and_leaving_the_page_changes_nothing(cont
     page.locator("a[href$='questions.html']").first.evaluate("link => link.click()")
     expect(page.locator("article h1")).to_have_text(re.compile("All questions"))
     page.go_back()
-    expect(output).to_contain_text("Saving:")
+    expect(output).to_contain_text("Saving.")
     stop = page.get_by_role("button", name="Stop saving")
     stop.click()
     expect(output).to_contain_text(re.compile(r"Saved: \d+ of"))
@@ -515,10 +517,11 @@ def test_saving_is_stopped_and_removed_and_leaving_the_page_changes_nothing(cont
     assert (len(asked), saved(page)) == (requests, kept)
 
     page.get_by_role("button", name="Save the whole book").click()
-    expect(output).to_contain_text("Saving:")
+    expect(output).to_contain_text("Saving.")
     other = context.new_page()  # removed in another tab: saving stops in this one
     other.goto(published.address + "offline.html")
     other.get_by_role("button", name="Remove what is saved").click()
+    other.get_by_role("button", name="Remove all? Press again").click()
     expect(other.locator("[data-offline] output")).to_contain_text(re.compile(r"Saved: \d\d of"))
     page.bring_to_front()
     expect(output).to_contain_text(re.compile(r"Saved: \d\d of"))

@@ -79,6 +79,9 @@
   const press = ({ target }) => (pressed = target.closest("[data-clipboard-target]") ?? pressed)
   document.addEventListener("click", press)
 
+  // Its message that something was copied is said by screen readers.
+  document.querySelector(".md-dialog").setAttribute("role", "status")
+
   const mount = () => {
     document.querySelectorAll(".md-toggle:checked").forEach(keep)
     document.dispatchEvent(new Event("DOMContentLoaded")) // what Material waits for

@@ -19,6 +19,7 @@
 
   // ---- a new edition -------------------------------------------------------------------------
 
+  const LATER = "handbook.later" // of this tab: the reader closed the notice, and is told of the next edition only
   let notice
   function announce(take) {
     if (notice) return
@@ -32,9 +33,29 @@
       made.addEventListener("click", act)
       return made
     }
-    const close = () => (notice = void notice.remove())
-    document.body.append(notice)
-    notice.append("A new edition of the book is here. ", button("Read it", take, true), " ", button("Later", close))
+    let from // where the keyboard was
+    const close = () => {
+      if (notice.contains(document.activeElement)) from?.focus({ preventScroll: true })
+      notice = void notice.remove()
+      document.documentElement.removeAttribute("data-edition-notice")
+      remember("yes")
+    }
+    notice.addEventListener("focusin", ({ relatedTarget }) => notice.contains(relatedTarget) || (from = relatedTarget))
+    notice.addEventListener("keydown", ({ key }) => key === "Escape" && close())
+    document.body.prepend(notice) // by keyboard the page's first stop
+    document.documentElement.setAttribute("data-edition-notice", "") // what has the focus is not left below it
+    const words = ["A new edition of the book is here. ", button("Read it", take, true), " ", button("Later", close)]
+    setTimeout(() => notice?.append(...words)) // said by a screen reader, where the empty box is there before
+  }
+  const remember = (value) => {
+    try {
+      value ? sessionStorage.setItem(LATER, value) : sessionStorage.removeItem(LATER)
+    } catch {} // storage is forbidden
+  }
+  const isLater = () => {
+    try {
+      return sessionStorage.getItem(LATER)
+    } catch {}
   }
 
   const reload = () => location.reload()
@@ -55,10 +76,13 @@
       })
     const watch = (worker) =>
       worker?.addEventListener("statechange", () => {
-        if (worker.state === "installed" && workers.controller) ready()
+        if (worker.state === "installed" && workers.controller) {
+          remember()
+          ready()
+        }
         if (worker.state === "redundant" && !registration.active) refuse()
       })
-    if (registration.waiting && workers.controller) ready()
+    if (registration.waiting && workers.controller && !isLater()) ready()
     watch(registration.installing) // already, when the browser looked by itself
     registration.addEventListener("updatefound", () => watch(registration.installing))
     // The browser looks for a new edition when it likes; a reader is told at once, and in a tab open for days too.
@@ -114,15 +138,17 @@
       if (!box) return
       const [save, forget] = box.querySelectorAll("button")
       const bar = box.querySelector("progress")
-      save.textContent = saving ? "Stop saving" : "Save the whole book"
-      save.disabled = stopping
-      save.hidden = !saving && state.missing.length === 0
+      const isWhole = !saving && state.missing.length === 0
+      save.textContent = saving ? "Stop saving" : isWhole ? "All is saved" : "Save the whole book"
+      save.disabled = stopping || isWhole // and stays: the other button must not come under a finger that is about to stop
       forget.hidden = bar.hidden = false
       bar.max = state.total
       bar.value = state.total - state.missing.length
-      box.querySelector("output").textContent = text
+      box.querySelector("[data-count]").textContent = saving ? `${bar.value} of ${bar.max} files` : "" // not said for each of them
+      const output = box.querySelector("output")
+      if (output.textContent !== text) output.textContent = text
     }
-    const progress = () => draw(`Saving: ${state.total - state.missing.length} of ${state.total} files. Leave this tab open.`)
+    const progress = () => draw("Saving. Leave this tab open.")
     const refresh = async (text) => {
       state = await ask({ type: "state" })
       if (!saving) draw(text ?? saved(state))
@@ -164,7 +190,15 @@
       }
       const [save, forget] = box.querySelectorAll("button")
       save.addEventListener("click", () => (saving ? stop() : saveAll()))
-      forget.addEventListener("click", () => ask({ type: "forget" }).catch(() => {})) // then each tab is told
+      const { textContent: label } = forget
+      let asking // the timer of the question
+      forget.addEventListener("click", () => {
+        const isSure = forget.textContent !== label
+        clearTimeout(asking)
+        forget.textContent = isSure ? label : "Remove all? Press again"
+        if (isSure) ask({ type: "forget" }).catch(() => {}) // then each tab is told
+        else asking = setTimeout(() => (forget.textContent = label), 6000)
+      })
       if (isRefused) return refuse()
       saving ? progress() : refresh().catch(() => {})
     }

@@ -61,7 +61,8 @@
       for (const link of document.querySelectorAll(`.md-nav a[href$="#${heading?.id}"]`)) link.parentElement.hidden = empty;
     }
     const shown = rows.filter((row) => !row.hidden).length;
-    count.textContent = `${shown} of ${rows.length} questions`;
+    const found = `${shown} of ${rows.length} questions`;
+    if (count.textContent !== found) count.textContent = found; // else said again
 
     const address = new URL(location);
     for (const [key, value] of Object.entries(state))

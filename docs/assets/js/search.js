@@ -155,7 +155,7 @@
   function fill(options, text) {
     list.replaceChildren(...options)
     list.removeAttribute("aria-busy")
-    status.textContent = text
+    if (status.textContent !== text) status.textContent = text // else said again
     input.setAttribute("aria-expanded", String(options.length > 0))
     select(null)
     box.querySelector(".md-search__scrollwrap").scrollTop = 0
