@@ -126,7 +126,8 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     if chapter:
         html = pages.complete_questions(html, chapter, repository, _resolver(page, files))
         page.present_anchor_ids |= pages.wrong_anchors(html)
-    return pages.with_breaking_code(pages.with_copy_buttons(pages.with_scrolling_tables(html)))
+    html = pages.with_breaking_code(pages.with_copy_buttons(pages.with_scrolling_tables(html)))
+    return pages.with_stops(html)
 
 
 def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:

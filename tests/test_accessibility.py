@@ -92,6 +92,13 @@ def test_axe_finds_nothing_with_the_search_open(page, scheme, width):
     assert violations(page) == []
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("url", [CHAPTER, NOTEBOOK, "fundamentals/losses.html"])
+def test_axe_finds_nothing_before_the_browser_has_laid_out_the_rest_of_a_page(page, url, width):
+    opened(page, url, width=width)
+    assert violations(page) == []
+
+
 def test_axe_bites(page):
     opened(page, "conventions.html")
     page.evaluate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from handbook import chapters, notebooks, pages
+from handbook import chapters, mathematics, notebooks, pages, typesetting
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><g id="a"/></svg>'
 
@@ -115,11 +115,27 @@ def test_citing_lists_each_question_once(book):
     assert [row.anchor for row in pages.citing(book)["notebooks/cuda/tiny.ipynb"]] == ["#tiny-bytes"]
 
 
+def test_boxes_that_may_scroll_are_stops_of_the_keyboard():
+    long, short = "x" * 37, "<span>&lt;</span>" * 36
+    page = pages.with_stops(
+        f'<pre id="__code_0">{long}</pre><pre id="__code_1">{short}\n{short}</pre>'
+        f'<div class="nb-text-output"><pre>{long}</pre></div><div class="nb-text-output"><pre>{short}</pre></div>'
+        '<div class="nb-figure"><svg style="--least:300px"></svg></div><div class="nb-figure"><svg style="--least:280px"></svg></div>'
+        '<div class="evidence-output"><table></table></div><mjx-container data-tex="a" display="true"></mjx-container>'
+        '<mjx-container data-tex="a"></mjx-container>'
+    )
+    stops = re.findall(r'<([\w-]+)[^>]* tabindex="0"', page)
+    assert stops == ["pre", "div", "div", "div", "mjx-container"]
+    assert typesetting.shown(page) == {("a", True), ("a", False)}  # found by its TeX as before
+
+
 def test_headings_become_a_table_of_contents():
     markup = '<h1 id="a">A<a class="headerlink" href="#a">#</a></h1><h2 id="b">B <code>x</code></h2><h3 id="c">C</h3>'
     (top,) = pages.headings(markup)
     assert (top["id"], top["name"]) == ("a", "A")
     assert [(child["id"], child["name"]) for child in top["children"]] == [("b", "B x")]
+    formulas = mathematics.typeset_html("<h1 id='a'>Sort $2^{20}$ &lt; keys</h1>".replace("'", '"'), "x")
+    assert pages.headings(formulas)[0]["name"] == "Sort 2^20 &lt; keys"
 
 
 def test_the_home_page_shows_the_cell_of_its_first_claim(tiny):

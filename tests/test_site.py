@@ -288,3 +288,13 @@ def test_the_index_filters_by_area_level_and_text(page):
     assert contents.evaluate_all("all => all.map((link) => link.hash)") == headings
     page.locator("[data-question-filter] input[type='search']").fill("zzzz")
     expect(page.locator("[data-area][data-level]:visible")).to_have_count(0)
+    words = page.locator("[data-question-filter] input[type='search']")
+    page.locator("[data-question-filter] select[name='area']").select_option("")
+    words.fill("allreduce")  # all-reduce in the titles
+    assert shown.count() > 0
+    ask = page.get_by_role("button", name="Search the answers")
+    expect(ask).to_be_hidden()
+    words.fill("batchnorm folding")  # in no title
+    ask.click()
+    expect(page.locator("[role=listbox]")).to_have_attribute("data-query", "batchnorm folding")
+    expect(page.get_by_role("option").first).to_be_visible()

@@ -223,6 +223,12 @@ def plain(markup: str) -> str:
     )
 
 
+def without_markup(markup: str) -> str:
+    """HTML as HTML of text alone, formulas as `plain` has them: 2^20, not 220."""
+    said = re.sub(_FORMULA, lambda m: html.escape(plain(m[0]), quote=False), markup, flags=re.S)
+    return re.sub(r"<[^>]+>", "", said)
+
+
 def _say(node: etree.Element) -> str:
     def group(text: str) -> str:
         text = text.strip()

@@ -297,6 +297,34 @@ def with_breaking_code(page: str) -> str:
     return re.sub(code, lambda m: m[1] + re.sub(r"(?<=\w)([_.,(=:/]+)(?=\w)", r"\1<wbr>", m[2]), page)
 
 
+FITS = 36  # characters of code in a line of a phone of 320 px
+
+
+def with_stops(page: str) -> str:
+    """A page's HTML in which each box that may scroll sideways is a stop of the keyboard.
+
+    assets/js/reading.js takes that from those that do not, when the browser has laid them out.
+    """
+    boxes = (
+        r'(?P<code><(?:pre id="__code_\d+"|div class="nb-text-output"><pre)>(?P<text>.*?)</pre>)'
+        r'|<div class="(?:nb-figure|evidence-output)"><svg style="--least:(?P<least>\d+)px"'
+        r'|<div class="(?:nb-table|evidence-output|md-typeset__scrollwrap)">'
+        r'|<mjx-container [^>]*display="true"'
+    )
+
+    def stop(box: re.Match[str]) -> str:
+        if box["code"]:
+            lines = html.unescape(re.sub(r"<[^>]+>", "", box["text"])).split("\n")
+            wide = max(map(len, lines)) > FITS
+        else:
+            wide = int(box["least"] or 320) > 288
+        if box[0].startswith("<mjx"):  # begins with its TeX, by which typesetting.shown finds it
+            return f'{box[0]} tabindex="0"'
+        return re.sub(r"^<[\w-]+", r'\g<0> tabindex="0"', box[0]) if wide else box[0]
+
+    return re.sub(boxes, stop, page, flags=re.S)
+
+
 def code_block(code: str, identity: str) -> str:
     """Highlighted code as a block with the button that Material would add by script.
 
@@ -395,12 +423,7 @@ def headings(markup: str) -> list[dict[str, object]]:
     """A notebook page's headings as tokens of a table of contents, h2 below h1, deeper ones left out."""
     tokens: list[dict] = []
     for match in re.finditer(r'<h([12])\b[^>]*\bid="([^"]*)"[^>]*>(.*?)</h\1>', markup, re.S):
-        name = re.sub(
-            r"<a class=\"headerlink\".*?</a>|<mjx-assistive-mml.*?</mjx-assistive-mml>|<[^>]+>",
-            "",
-            match[3],
-            flags=re.S,
-        )
+        name = mathematics.without_markup(re.sub(r'<a class="headerlink".*?</a>', "", match[3], flags=re.S))
         token = {
             "level": int(match[1]),
             "id": match[2],

@@ -27,11 +27,20 @@
   form.setAttribute("role", "search");
   form.setAttribute("aria-label", "Filter the questions");
   const count = document.createElement("output");
+  // Titles are few words; answers, other names and misspelt ones are found by the search.
+  const ask = Object.assign(document.createElement("button"), { type: "button", className: "md-button", hidden: true });
+  ask.addEventListener("click", () => {
+    const input = document.querySelector("[data-search] input");
+    input.value = words.value;
+    input.focus();
+    input.dispatchEvent(new Event("input"));
+  });
   form.append(
     field("q", "Words", words),
     field("area", "Area", choice("area", "All areas")),
     field("level", "Level", choice("level", "All levels")),
     count,
+    ask,
   );
   box.append(form);
 
@@ -47,12 +56,13 @@
   const apply = () => {
     const state = Object.fromEntries(new FormData(form));
     const wanted = state.q.toLowerCase().split(/\s+/).filter(Boolean);
+    const joined = (text) => text.toLowerCase().replace(/[\s\-_]+/g, ""); // allreduce, all reduce and all-reduce are one
     for (const row of rows) {
       const text = (headings.get(row.parentElement)?.textContent + " " + row.textContent).toLowerCase();
       row.hidden =
         (state.area && row.dataset.area !== state.area) ||
         (state.level && row.dataset.level !== state.level) ||
-        !wanted.every((word) => text.includes(word));
+        !(wanted.every((word) => text.includes(word)) || joined(text).includes(joined(state.q)));
     }
     for (const list of lists) {
       const empty = ![...list.children].some((row) => !row.hidden);
@@ -61,6 +71,8 @@
       for (const link of document.querySelectorAll(`.md-nav a[href$="#${heading?.id}"]`)) link.parentElement.hidden = empty;
     }
     const shown = rows.filter((row) => !row.hidden).length;
+    ask.hidden = shown > 0 || !state.q.trim();
+    ask.textContent = `Search the answers for “${state.q.trim()}”`;
     const found = `${shown} of ${rows.length} questions`;
     if (count.textContent !== found) count.textContent = found; // else said again
 

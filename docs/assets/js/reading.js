@@ -44,13 +44,14 @@ const SCROLLING = {
 }
 const mark = (box) => {
   const wide = box.scrollWidth > box.clientWidth + 1
+  if (!wide && box === document.activeElement) return box.addEventListener("blur", () => mark(box), { once: true })
   const kind = Object.keys(SCROLLING).find((kind) => box.matches(SCROLLING[kind]))
   for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", `Wide ${kind}, scrolls sideways`]]) {
     wide ? box.setAttribute(name, value) : box.removeAttribute(name)
   }
 }
-// It tells of a box also when its answer comes near the window, and so is laid out for the first time. Before that nobody can
-// meet the box; and to measure all of a chapter's beforehand costs a phone a second.
+// It tells of a box also when its answer comes near the window, and so is laid out for the first time. To measure all of a chapter's
+// boxes beforehand costs a phone a second: until then those are stops that may be wide (scripts/handbook/pages.py, with_stops).
 const watch = new ResizeObserver((boxes) => boxes.forEach(({ target }) => mark(target)))
 const attend = (within) => {
   for (const box of within.querySelectorAll(Object.values(SCROLLING).join())) watch.observe(box)
