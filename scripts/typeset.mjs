@@ -46,6 +46,9 @@ let unbroken = true;
 let root; // of the formula that is typeset
 const [BINARY, RELATION, OPEN, CLOSE] = [2, 3, 4, 5]; // MathJax's classes
 
+// TeX's class of closing delimiters holds ! and ? too.
+const closes = (operator) => /^[)\]}⟩⌋⌉]$/.test(operator.getText()) || (operator.texClass === CLOSE && !/^[!?]$/.test(operator.getText()));
+
 function markBreaks(node, depth = 0) {
   const children = node.childNodes;
   children.forEach((child, index) => {
@@ -53,7 +56,7 @@ function markBreaks(node, depth = 0) {
     if (!child.isEmbellished) return;
     const operator = child.coreMO();
     const text = operator.getText();
-    if (/^[)\]}⟩⌋⌉]$/.test(text) || operator.texClass === CLOSE) depth = Math.max(0, depth - 1);
+    if (closes(operator)) depth = Math.max(0, depth - 1);
     if (/^[([{⟨⌊⌈]$/.test(text) || operator.texClass === OPEN) depth += 1;
     if (operator.attributes.get('linebreak') !== 'auto') return;
     operator.attributes.set('linebreak', 'nobreak'); // before it
@@ -71,15 +74,16 @@ function markBreaks(node, depth = 0) {
 // in delimiters than `deepest`, which grows until no part has more glyphs than fit a phone's line. A short formula stays whole.
 const short = 10;
 const fits = 26;
+const holds = 20; // glyphs of a part that stays whole though it could break before + or the like
 let deepest = 0;
 
 function forbidBreaks(node, depth = 0) {
+  const row = []; // children with their depths
   for (const [index, child] of node.childNodes.entries()) {
     if (!child) continue; // a base or a script that is left out
-    if (child.isKind('mspace') && child.attributes.get('linebreak') === 'auto' && parseFloat(child.attributes.get('width')) < 0.5) {
-      child.attributes.set('linebreak', 'nobreak'); // 99 %
-    }
+    if (isBlank(child)) child.attributes.set('linebreak', 'nobreak'); // 99 %
     if (!child.isEmbellished) {
+      row.push([child, depth]);
       if (child.isKind('mrow') || child.isKind('mstyle') || child.isKind('TeXAtom')) {
         for (const row of child.isKind('mrow') ? [child] : child.childNodes) depth = forbidBreaks(row, depth);
       }
@@ -88,13 +92,75 @@ function forbidBreaks(node, depth = 0) {
     const operator = child.coreMO();
     const text = operator.getText();
     const opens = /^[([{⟨⌊⌈]$/.test(text) || operator.texClass === OPEN;
-    if (/^[)\]}⟩⌋⌉]$/.test(text) || operator.texClass === CLOSE) depth = Math.max(0, depth - 1);
+    if (closes(operator)) depth = Math.max(0, depth - 1);
+    row.push([child, depth]);
     const before = node.childNodes[index - 1];
     const sign = /^[-−+±∓]$/.test(text) && (!before || before.isEmbellished && before.coreMO().texClass !== CLOSE);
     if (depth > deepest || sign) operator.attributes.set('linebreak', 'nobreak');
     if (opens) depth += 1;
   }
+  if (!depth && deepest >= 0) chooseBreaks(row);
   return depth;
+}
+
+const isBlank = (node) => node.isKind('mspace') && /^(auto|nobreak)$/.test(node.attributes.get('linebreak')) && parseFloat(node.attributes.get('width')) < 0.5;
+const isOf = (texClass) => ([child, depth]) => !depth && child.isEmbellished && child.coreMO().texClass === texClass;
+const isComma = ([child, depth]) => !depth && child.isKind('mo') && /^[,;]$/.test(child.getText());
+
+// What TeX leaves to its penalties: a list of equations breaks behind its commas, an equation before its relations, but
+// not behind a left side of one or two symbols, and before other operators only where that leaves too long a part.
+function chooseBreaks(row) {
+  const forbid = ([child]) => child.coreMO().attributes.set('linebreak', 'nobreak');
+  const equations = [[]];
+  for (const item of row) {
+    equations.at(-1).push(item);
+    if (isComma(item)) equations.push([]);
+  }
+  const isEquation = (items) => items?.some(isOf(RELATION));
+  for (const [index, items] of equations.entries()) {
+    if (!isEquation(items)) continue;
+    if (isEquation(equations[index + 1])) breakBehind(items.at(-1)[0], equations[index + 1][0][0]);
+    const isListed = isEquation(equations[index + 1]) || isEquation(equations[index - 1]);
+    const sides = [[]];
+    for (const item of items) {
+      if (isOf(RELATION)(item)) sides.push([]);
+      sides.at(-1).push(item);
+    }
+    if (isListed && letters(items) <= short) sides.slice(1).forEach(([relation]) => forbid(relation));
+    else if (sides[0].length <= 2 && letters(sides[0]) <= 4 && (letters([...sides[0], ...sides[1]]) <= holds || sides[1].some(isOf(BINARY)))) {
+      forbid(sides[1][0]);
+      sides.splice(0, 2, [...sides[0], ...sides[1]]);
+    }
+    for (const side of sides) if (letters(side) <= holds) side.filter(isOf(BINARY)).forEach(forbid);
+  }
+}
+
+function breakBehind(comma, next) {
+  if (next.isKind('mtext') && next.getText() === '\u00A0') { // of "\ "
+    next.parent.replaceChild(next.factory.create('mspace', {width: '0.25em'}), next);
+  } else if (isBlank(next)) {
+    next.attributes.set('linebreak', 'auto');
+  } else if (!next.isKind('mspace')) {
+    comma.attributes.set('linebreak', 'goodbreak');
+    comma.attributes.set('linebreakstyle', 'after');
+  }
+}
+
+// MathJax starts a line with the blank at which it broke. The break itself takes its width, which a browser leaves out there.
+function joinBlanks(node) {
+  for (const blank of adaptor.tags(node, 'mjx-mspace')) {
+    const before = adaptor.previous(blank);
+    if (!before || adaptor.kind(before) !== 'mjx-break') continue;
+    adaptor.removeAttribute(before, 'size');
+    adaptor.setStyle(before, 'letter-spacing', `${parseFloat(adaptor.getStyle(blank, 'width')) - 1}em`);
+    adaptor.remove(blank);
+  }
+}
+
+function letters(row) {
+  let sum = 0;
+  for (const [child] of row) child.walkTree((node) => { if (node.isToken) sum += [...node.getText()].length; });
+  return sum;
 }
 
 // How many glyphs each part between two possible breaks has.
@@ -137,11 +203,30 @@ function draw(node) {
 }
 
 // Where a displayed formula may take several lines, if it does not fit one, as on a phone: at \qquad, else at \quad, else before
-// relations, else before + and − of what is long. Not within delimiters, fractions and the like. Each part becomes a box, and
-// between two at \quad stands a blank so wide, which a browser leaves out at the end of a line.
-const RELATIONS = /^[=≠<>≤≥≪≫≈≃∼∝≡∈←→↦⇒⇐⇔⟵⟶⟸⟹⟺⟷]$/;
+// arrows of implication, else before relations, else before + and − of what is long. Not within delimiters, fractions and the
+// like. Each part becomes a box, and between two at \quad stands a blank so wide, which a browser leaves out at the end of a line.
+const IMPLICATIONS = /^[⇒⇐⇔⟸⟹⟺]$/;
+const RELATIONS = /^[=≠<>≤≥≪≫≈≃∼∝≡∈←→↦⟵⟶⟷]$/;
 const SIGNS = /^[+−]$/;
-const LEVELS = [{gap: 2}, {gap: 1}, {before: RELATIONS}, {before: SIGNS, least: 16}]; // em; glyphs
+const LEVELS = [{gap: 2}, {gap: 1}, {before: IMPLICATIONS}, {before: RELATIONS}, {before: SIGNS, least: 16}]; // em; glyphs
+const joins = (text) => IMPLICATIONS.test(text) || RELATIONS.test(text);
+
+// What a line of the text holds on phones, in em: their width without the margins, and a formula's font size (mathjax.css), in px.
+const PHONES = [320, 360, 390].map((width) => (width - 32 + 1) / (1.08 * 16.8));
+const brief = 6.5; // em, of a left side that does not stand alone for nothing
+
+const widths = new Map(); // in em, of what stands in the formula's row
+if (kind === 'chtml') {
+  const process = output.processMath.bind(output);
+  output.processMath = (wrapper, node) => {
+    process(wrapper, node);
+    widths.clear();
+    for (const child of wrapper.childNodes[0].childNodes) {
+      const {L, w, R} = child.getOuterBBox();
+      for (const drawn of child.dom) widths.set(drawn, (L + w + R) / child.dom.length);
+    }
+  };
+}
 
 function separate(node) {
   const [math] = adaptor.tags(node, 'mjx-math');
@@ -154,7 +239,21 @@ function separate(node) {
 
 function divide(nodes, level) {
   if (level === LEVELS.length) return nodes;
-  const {gap = Infinity, before, least = 0} = LEVELS[level];
+  const parts = cut(nodes, LEVELS[level]);
+  if (LEVELS[level].before === RELATIONS && isAloneForNothing(...parts)) parts.splice(0, 2, [...parts[0], ...parts[1]]);
+  if (parts.filter(Array.isArray).length < 2) return divide(nodes, level + 1);
+  return parts.map((each) => (Array.isArray(each) ? adaptor.node('mjx-part', {}, divide(each, level + 1)) : each));
+}
+
+// Whether a short left side would stand alone on its line though on no phone this makes what follows it fit the next.
+function isAloneForNothing(left, right) {
+  if (!right || length(left) > brief || cut(left, {before: SIGNS}).length > 1) return false;
+  const next = length(cut(right, LEVELS.at(-1))[0]);
+  return length(left) + length(right) > PHONES[0] && !PHONES.some((line) => next <= line && line < length(left) + next);
+}
+
+// The nodes of each part, and what stands between two at \quad.
+function cut(nodes, {gap = Infinity, before, least = 0}) {
   const parts = [];
   let part = []; // the one under way
   let space = 0; // in front of it
@@ -171,20 +270,19 @@ function divide(nodes, level) {
     if (isBar && open.at(-1) === text) open.pop();
     else if (isBar || /^[([{⟨⌊⌈]$/.test(text)) open.push(text);
     const width = adaptor.kind(node) === 'mjx-mspace' ? parseFloat(adaptor.getStyle(node, 'width')) : 0;
-    const isAfterArrow = part.length === 1 && RELATIONS.test(operator(part[0])); // \quad\Rightarrow\quad breaks once
+    const isAfterArrow = part.length === 1 && joins(operator(part[0])); // \quad\Rightarrow\quad breaks once
     if (width >= gap && !open.length && !isAfterArrow) {
       if (part.length) close();
       space += width;
       continue;
     }
     const previous = index ? operator(nodes[index - 1]) : '';
-    const isUnary = text !== '' && (RELATIONS.test(previous) || /^[,;]$/.test(previous)) && SIGNS.test(text);
+    const isUnary = text !== '' && (joins(previous) || /^[,;]$/.test(previous)) && SIGNS.test(text);
     if (before?.test(text) && !isUnary && !open.length && part.length && count(nodes) >= least) close();
     part.push(node);
   }
   close();
-  if (parts.filter(Array.isArray).length < 2) return divide(nodes, level + 1);
-  return parts.map((each) => (Array.isArray(each) ? adaptor.node('mjx-part', {}, divide(each, level + 1)) : each));
+  return parts;
 }
 
 // An operator, also a large one, and one with a power: the parenthesis of (1 − p)².
@@ -194,6 +292,7 @@ function operator(node) {
   return base && adaptor.kind(base) === 'mjx-mo' ? adaptor.textContent(base).trim() : '';
 }
 
+const length = (nodes) => nodes.reduce((sum, node) => sum + (widths.get(node) ?? 0), 0);
 const count = (nodes) => nodes.reduce((glyphs, node) => glyphs + adaptor.outerHTML(node).split('<mjx-c ').length - 1, 0);
 
 async function typeset([tex, display]) {
@@ -219,6 +318,7 @@ async function typeset([tex, display]) {
     if (!display) {
       if (parts(node).length > 1 && parts(node).reduce((all, glyphs) => all + glyphs) <= short) node = await broken(-1);
       for (let depth = 1; depth < 3 && Math.max(...parts(node)) > fits; depth += 1) node = await broken(depth);
+      joinBlanks(node);
     }
     if (display) separate(node);
     clean(node);

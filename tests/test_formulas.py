@@ -122,7 +122,7 @@ def test_what_serves_only_the_page_is_not_copied(page):
 
 def test_a_wide_formula_scrolls_in_its_own_box_and_is_a_stop_of_the_keyboard(page):
     page.set_viewport_size({"width": 320, "height": 800})
-    page.goto("fundamentals/losses.html")  # with aligned equations, which stay on their lines
+    page.goto("fundamentals/overfitting.html")  # with aligned equations, which stay on their lines
     settle(page)
     wide = page.evaluate(
         """() => {
@@ -154,3 +154,23 @@ def test_a_displayed_formula_takes_several_lines_before_it_scrolls(page):
     several = [row for row in formulas if row[1]]
     assert len(several) > 6
     assert [row for row in several if row[3] > 6 and "qquad" in row[0]] == []  # no blank is left at the end of a line
+
+
+PHONE = """() => [...document.querySelectorAll("article mjx-container")].map((box) => {
+  const spans = [...box.querySelectorAll("mjx-math mjx-c")].map((glyph) => glyph.getBoundingClientRect()).filter((span) => span.width)
+  const around = box.closest("td, th, li, p") ?? box.parentElement
+  const over = box.hasAttribute("display")
+    ? box.scrollWidth - box.clientWidth
+    : Math.max(...spans.map((span) => span.right)) - around.getBoundingClientRect().right
+  return [box.dataset.tex, box.hasAttribute("display"), over]
+})"""
+
+
+@pytest.mark.parametrize("chapter", ["networks", "losses", "metrics", "backpropagation"])
+def test_on_a_phone_no_formula_of_the_text_leaves_its_paragraph_and_little_of_a_display_is_out_of_sight(page, chapter):
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(f"fundamentals/{chapter}.html")
+    lay_out_all(page)
+    formulas = page.evaluate(PHONE)
+    assert len(formulas) > 30
+    assert [row for row in formulas if row[2] > (110 if row[1] else 1)] == []

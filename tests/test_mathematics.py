@@ -140,10 +140,10 @@ def test_hard_constructs_are_typeset():
         (r"(1-y_k)\ln(1-p_k)", 1),
         (r"x = y - 1", 1),  # short
         (r"\left(a+b\right)+c+d+e", 4),
-        (r"x_1+x_2+x_3=-1", 4),
+        (r"x_1+x_2+x_3=-1", 2),
         (r"99\,\%", 1),
         (r"a,\quad b", 2),
-        (r"a+b=c-(d+e)", 4),
+        (r"aa+bb=cc-(dd+ee)", 2),
         (
             r"E[\log p(x_1) + \log p(x_2) + \log p(x_3) + \log p(x_4)]",
             4,
@@ -153,6 +153,33 @@ def test_hard_constructs_are_typeset():
 def test_a_formula_in_the_text_breaks_outside_of_parentheses(tex, parts):
     done, _ = typesetting.typeset([(tex, False)])
     assert len(done[tex, False].split("<mjx-break")) == parts
+
+
+@pytest.mark.parametrize(
+    "tex, lines",
+    [
+        (r"k=3,\ s=2,\ p=0,\ d=1", "k=3,/s=2,/p=0,/d=1"),  # not within an equation of a list
+        (r"k=3,s=2,p=0,d=1", "k=3,/s=2,/p=0,/d=1"),
+        (r"k=3,\;s=2,\;p=0,\;d=1", "k=3,/s=2,/p=0,/d=1"),
+        (r"f(x,y)=a_1b_1c_1d_1,\ n=65{,}536", "f(x,y)/=a1b1c1d1,/n=65,536"),
+        (r"d_1=16,8,4,2,1,\ldots", "d1=16,8,4,2,1,…"),
+        (r"I=2mn/((m+n)s)", "I=2mn/((m+n)s)"),  # a left side of one letter stays with its relation
+        (r"F_{1,k}=2m_{kk}/(r_k+s_k)", "F1,k=2mkk/(rk+sk)"),
+        (r"(a,b)\oplus(c,d)=(a\vee c,c?d:b+d)", "(a,b)⊕(c,d)/=(a∨c,c?d:b+d)"),
+        (r"L_k=GG^\top=U\Sigma^2U^\top", "Lk=GG⊤/=UΣ2U⊤"),
+        (r"w\cdot(Jv)=(J^\top w)\cdot v", "w⋅(Jv)/=(J⊤w)⋅v"),  # before relations and not before other operators
+        (r"aaaa+bbbb+cccc+dddd", "aaaa/+bbbb/+cccc/+dddd"),
+        (r"y=aaaaaaaaaa+bbbbbbbbbb+cccccccccc=x+z", "y=aaaaaaaaaa/+bbbbbbbbbb/+cccccccccc/=x+z"),  # but where too long
+    ],
+)
+def test_where_a_formula_in_the_text_breaks(tex, lines):
+    done, _ = typesetting.typeset([(tex, False)])
+    drawn = done[tex, False].split("<mjx-assistive-mml")[0]
+    parts = [unicodedata.normalize("NFKC", re.sub("<[^>]*>", "", "<" + part)) for part in drawn.split("<mjx-break")]
+    assert "/".join(part.strip() for part in parts) == lines.replace("…", "...")
+    assert "<mjx-break" not in drawn or not re.search(
+        "</mjx-break><mjx-(mspace|mtext)", drawn
+    )  # no line begins with a blank
 
 
 @pytest.mark.parametrize(
@@ -168,8 +195,16 @@ def test_a_formula_in_the_text_breaks_outside_of_parentheses(tex, parts):
         (r"|a=b|=\|c\|", "[|a=b|][=‖c‖]"),
         (r"K(p\|q)\ge0", "[K(p‖q)][≥0]"),
         (r"f(x \qquad y)", "f(xy)"),
-        (r"a=-b+c+d+e+f+g+h+i+j", "[a][[=-b][+c][+d][+e][+f][+g][+h][+i][+j]]"),
+        (r"a=-b+c+d+e+f+g+h+i+j", "[a=-b][+c][+d][+e][+f][+g][+h][+i][+j]"),
         (r"{}=x", "[][=x]"),
+        (r"a=b\iff c=d", "[[a][=b]][[⟺c][=d]]"),  # before an arrow rather than within what it joins
+        (
+            rf"a={'b' * 16}+{'c' * 16}",
+            f"[a={'b' * 16}][+{'c' * 16}]",
+        ),  # a short left side stays with what fits its line
+        (rf"f(x)={'b' * 60}", f"f(x)={'b' * 60}"),  # and with what fits no phone's
+        (rf"f(x)={'b' * 40}", f"[f(x)][={'b' * 40}]"),  # but not with what fits the next line
+        (rf"a+b={'b' * 16}+{'c' * 16}", f"[a+b][[={'b' * 16}][+{'c' * 16}]]"),
     ],
 )
 def test_a_displayed_formula_is_cut_into_parts_that_may_take_a_line_each(tex, parts):
