@@ -35,11 +35,23 @@ async function keep(cache, path, hash, response) {
   return true
 }
 
-async function get(cache, path, hash) {
+// Ends when `line`, an AbortController, does. It ends by itself where a server does not begin to answer for half a minute.
+async function get(cache, path, hash, line) {
   if (await cache.match(at(path, hash))) return
-  const url = new URL(path, SCOPE)
-  for (const mode of ["default", "reload"]) // the browser's own cache may be older than the edition
-    if (await keep(cache, path, hash, await fetch(url, { cache: mode }))) return
+  const ask = (path, mode) => {
+    const late = setTimeout(() => line?.abort(new DOMException(path, "TimeoutError")), 30_000)
+    return fetch(new URL(path, SCOPE), { cache: mode, signal: line?.signal }).finally(() => clearTimeout(late))
+  }
+  let response
+  for (const mode of ["default", "reload"]) { // the browser's own cache may be older than the edition
+    response = await ask(path, mode)
+    if (await keep(cache, path, hash, response)) return
+  }
+  // A server that is asked for much at once may refuse a file; one that has the next edition may lack it.
+  if (!response.ok) {
+    const listed = await ask("edition.json", "no-store")
+    if (!listed.ok || (await sha(await listed.arrayBuffer())) === EDITION) throw Object.assign(new Error(response.status), { name: "ServerError" })
+  }
   throw Object.assign(new Error(`${path} is not of edition ${EDITION}`), { name: "OtherEdition" })
 }
 
@@ -55,12 +67,12 @@ async function edition() {
 }
 
 // Fetches what is missing, a few files at a time. After a failure nothing more is begun, and what was begun is awaited.
-async function fill(paths) {
+async function fill(paths, line) {
   const [{ files }, cache] = await Promise.all([edition(), caches.open(CACHE)])
   const queue = paths.filter((path) => files[path])
   let failure
   const work = async () => {
-    for (let path; !failure && (path = queue.shift()); ) await get(cache, path, files[path][0]).catch((error) => (failure ??= error))
+    for (let path; !failure && (path = queue.shift()); ) await get(cache, path, files[path][0], line).catch((error) => (failure ??= error))
   }
   await Promise.all(Array.from({ length: 6 }, work))
   if (failure) throw failure
@@ -141,13 +153,15 @@ async function answer(event) {
     if (found) return found
     if (request.mode !== "navigate") throw error
     const isFolder = book?.files[`${path}/index.html`]
-    return Response.redirect(new URL(isFolder ? `${path}/` : `offline.html#${encodeURIComponent(path)}`, SCOPE))
+    const { search, hash } = new URL(request.url)
+    return Response.redirect(new URL(isFolder ? `${path}/` : `offline.html#${encodeURIComponent(path + search + hash)}`, SCOPE))
   }
 }
 
 // ---- what pages ask, each with a port for the answer ---------------------------------------------
 
 let filling = Promise.resolve()
+let line = new AbortController() // on which pages have the book saved
 
 const ASKED = {
   read: ({ url }) => fill([pathOf(url)]), // the page that was open before this worker was
@@ -161,7 +175,13 @@ const ASKED = {
     return { missing, total: all.length, bytes: all.reduce((sum, [, [, size]]) => sum + size, 0) }
   },
   // The page saves the book by asking for a few files at a time: no event lasts, and the page can stop.
-  keep: ({ paths }) => (filling = filling.catch(() => {}).then(() => fill(paths))),
+  keep({ paths }) {
+    if (line.signal.aborted) line = new AbortController()
+    const mine = line // also of what waits for another tab's files
+    return (filling = filling.catch(() => {}).then(() => fill(paths, mine)))
+  },
+  // Ends what other tabs are saving too: they see that it was not they who stopped, and go on.
+  stop: () => line.abort(),
   async forget() {
     await tell("stop")
     await filling.catch(() => {})

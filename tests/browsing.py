@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,6 +47,21 @@ def stop(server: ThreadingHTTPServer) -> None:
     """End a server and give its port back."""
     server.shutdown()
     server.server_close()
+
+
+def hang(server: ThreadingHTTPServer, part: str = "") -> Callable[[], None]:
+    """Leave requests for addresses with `part` in them without an answer, as on a train; no socket fails.
+
+    The function returned lets new requests through again. Those that wait go on waiting, for a minute.
+    """
+    ordinary = server.RequestHandlerClass
+
+    class Hanging(Server):
+        def send_head(self):  # of GET and HEAD
+            return None if part in self.path and not threading.Event().wait(60) else super().send_head()
+
+    server.RequestHandlerClass = partial(Hanging, **ordinary.keywords)
+    return lambda: setattr(server, "RequestHandlerClass", ordinary)
 
 
 @pytest.fixture(scope="session")

@@ -175,6 +175,15 @@ class Published:
         self.server.RequestHandlerClass = partial(Slow, directory=str(self.folder))
         return asked
 
+    def refuse(self, part: str, status: int) -> None:
+        """Answer requests for addresses with `part` in them with an error."""
+
+        class Refusing(browsing.Server):
+            def send_head(self):
+                return self.send_error(status) if part in self.path else super().send_head()
+
+        self.server.RequestHandlerClass = partial(Refusing, directory=str(self.folder))
+
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace `old` in a file."""
         path = self.folder / name
@@ -278,6 +287,37 @@ def test_what_was_read_opens_without_a_network_and_the_rest_says_so(context, pub
     page.goto(published.address + "cuda/matmul.html")
     expect(page.locator("[data-offline-missing]")).to_contain_text("cuda/matmul.html was not opened")
     published.restore()
+
+
+def test_a_page_that_was_missing_opens_when_the_network_is_back(context, published):
+    page = ruled(context, published)
+    page.goto(published.address + "index.html")
+    wanted = published.address + "questions.html?level=senior#questions"
+    context.set_offline(True)
+    published.cut()
+    page.goto(wanted)
+    missing = page.locator("[data-offline-missing]")
+    expect(missing).to_contain_text("questions.html was not opened")
+    again = missing.get_by_role("link", name="Try again")
+    assert again.evaluate("link => link.href") == wanted
+    published.restore()
+    context.set_offline(False)
+    page.wait_for_url(wanted)
+    expect(page.locator("article h1")).to_have_text(re.compile("All questions"))
+    page.goto(published.address + "offline.html#questions.html%23questions")  # by Back, or loaded anew
+    again.click()
+    page.wait_for_url("**/questions.html#questions")
+    page.goto(published.address + "offline.html#javascript:alert(1)")  # leads nowhere but below this folder
+    assert again.evaluate("link => link.href") == published.address + "javascript:alert(1)"
+
+
+def test_a_page_that_is_loaded_looks_for_a_new_edition_once(context, published):
+    page = ruled(context, published)
+    page.wait_for_timeout(4000)
+    asked = published.slow(0)
+    page.goto(published.address + "index.html")
+    page.wait_for_timeout(5000)  # the browser looks some two seconds later
+    assert asked.count("/sw.js") == 1
 
 
 def test_the_whole_book_is_saved_read_searched_and_removed(context, published):
@@ -529,6 +569,82 @@ def test_saving_is_stopped_and_removed_and_leaving_the_page_changes_nothing(cont
     page.wait_for_timeout(700)
     assert len(asked) == requests
     assert len(saved(page)) < 45
+
+
+def test_a_double_click_begins_to_save_and_another_stops(context, published):
+    page = context.new_page()
+    page.goto(published.address + "offline.html")
+    ready(page)
+    published.slow(0.05)
+    output = page.locator("[data-offline] output")
+    page.get_by_role("button", name="Save the whole book").dblclick()
+    expect(page.locator("[data-offline] [data-count]")).to_contain_text(re.compile(r"\d\d of \d+ files"))
+    page.wait_for_timeout(1000)
+    expect(output).to_contain_text("Saving.")
+    page.get_by_role("button", name="Stop saving").dblclick()
+    expect(output).to_contain_text("Saved: ")
+    page.wait_for_timeout(1000)
+    expect(output).to_contain_text("Saved: ")
+
+
+def test_saving_stops_at_once_though_the_line_hangs(context, published):
+    page, other = context.new_page(), context.new_page()
+    other.goto(published.address + "offline.html")
+    page.bring_to_front()
+    begin_saving(page, published)
+    browsing.hang(published.server)
+    page.wait_for_timeout(500)
+    output = page.locator("[data-offline] output")
+    page.get_by_role("button", name="Stop saving").click()
+    expect(output).to_contain_text(re.compile(r"Saved: \d+ of"))
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Save the whole book").click()
+    expect(output).to_contain_text("Saving.")
+    other.bring_to_front()  # removes what another tab is waiting for
+    other.get_by_role("button", name="Remove what is saved").click()
+    other.get_by_role("button", name="Remove all? Press again").click()
+    for tab in (other, page):
+        tab.bring_to_front()
+        expect(tab.locator("[data-offline] output")).to_contain_text(re.compile(r"Saved: \d\d of"))
+    assert len(saved(page)) < 45
+
+
+def test_saving_goes_on_after_a_line_that_hung_and_in_one_tab_though_another_stops(context, published):
+    published.edit("sw.js", "30_000", "2_000")  # ms of patience
+    page, other = context.new_page(), context.new_page()
+    other.goto(published.address + "offline.html")
+    page.bring_to_front()
+    begin_saving(page, published)
+    back = browsing.hang(published.server)
+    output = page.locator("[data-offline] output")
+    expect(output).to_contain_text("Trying again")
+    back()
+    expect(output).to_contain_text("Saving.")
+    other.bring_to_front()
+    other.get_by_role("button", name="Save the whole book").click()
+    other.wait_for_timeout(700)
+    other.get_by_role("button", name="Stop saving").click()
+    expect(other.locator("[data-offline] output")).to_contain_text("Saved: ")
+    page.bring_to_front()
+    published.slow(0)
+    expect(output).to_contain_text("The whole book is saved", timeout=60_000)
+
+
+@pytest.mark.parametrize("status", [503, 404])
+def test_a_servers_error_is_no_new_edition(context, published, status):
+    page = context.new_page()
+    page.goto(published.address + "offline.html")
+    ready(page)
+    published.refuse("/notebooks/cuda/", status)
+    save = page.get_by_role("button", name="Save the whole book")
+    output = page.locator("[data-offline] output")
+    save.click()
+    expect(output).to_contain_text(f"the server does not answer as it should ({status})", timeout=20_000)
+    if status == 404:  # and now it is one, which has the notebooks no longer
+        shutil.rmtree(published.folder / "notebooks/cuda")
+        offline.write_edition(published.folder)
+        save.click()
+        expect(output).to_contain_text("a new edition was published")
 
 
 def test_a_stopped_save_says_why_and_the_next_edition_fetches_only_what_changed(context, published):

@@ -385,7 +385,9 @@ def test_the_box_by_keyboard(page: Page):
 def test_the_box_stays_that_is_opened_as_a_page_comes(page: Page):
     page.goto("cuda/matmul.html")
     browsing.mounted(page)
-    page.evaluate("""document.addEventListener("page", () => document.dispatchEvent(new KeyboardEvent("keydown", { key: "/" })))""")
+    page.evaluate(
+        """document.addEventListener("page", () => document.dispatchEvent(new KeyboardEvent("keydown", { key: "/" })))"""
+    )
     page.keyboard.press("/")
     page.keyboard.type("bank conflicts")
     expect(page.locator("[role=listbox]")).to_have_attribute("data-query", "bank conflicts")
@@ -427,6 +429,59 @@ def test_a_search_that_fails_says_so_and_goes_on_by_itself(browser, address):
     context.set_offline(False)
     expect(page.get_by_role("option").first).to_contain_text("conflict")
     context.close()
+
+
+def test_a_box_that_was_closed_leads_nobody_away(page: Page):
+    """Enter before the results are there, then Escape."""
+    held = []
+    page.route("**/search/directory.js", lambda route: held.append(route))
+    page.goto(search_report.PAGE)
+    page.keyboard.press("/")
+    page.keyboard.type("warp divergence")
+    expect(page.locator(".md-search [role=status]")).to_have_text("Searching…")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    held[0].continue_()
+    expect(page.locator("[role=listbox]")).to_have_attribute("data-query", "warp divergence", timeout=20_000)
+    page.wait_for_timeout(500)
+    assert page.url.endswith(search_report.PAGE)
+
+
+def test_enter_asks_again_what_failed(page: Page):
+    page.goto("cuda/matmul.html")
+    page.route("**/search/terms-*", lambda route: route.fulfill(body=""))  # a part without its content
+    page.route("**/search/directory.js*", lambda route: route.fulfill(body="handbookSearch.open({})"))
+    page.keyboard.press("/")
+    page.keyboard.type("bank conflicts")
+    expect(page.locator(".md-search [role=status]")).to_contain_text("try again in a minute")
+    page.unroute_all()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("option").first).to_contain_text("conflict")
+
+
+@pytest.mark.parametrize("part", ["/search/directory", "/search/terms", "/search/"])
+def test_search_goes_on_after_a_line_that_hung(browser, built, part):
+    """A real server: what the browser has asked for once, it does not ask for again while that hangs."""
+    server = browsing.serve(built)
+    back = browsing.hang(server, part)
+    context = browser.new_context(service_workers="block")
+    # Its ten seconds of patience are three here.
+    context.add_init_script(
+        "const wait = setTimeout; window.setTimeout = (act, ms, ...rest) => wait(act, ms === 10_000 ? 3000 : ms, ...rest)"
+    )
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{server.server_port}/cuda/matmul.html")
+    box = page.get_by_role("combobox", name="Search")
+    with page.expect_request(lambda request: part in request.url):
+        box.fill("bank conflicts")
+    expect(page.locator(".md-search [role=status]")).to_have_text("Searching…")
+    page.wait_for_timeout(500)
+    back()
+    box.fill("bank conflicts padding")
+    expect(page.locator("[role=listbox]")).to_have_attribute("data-query", "bank conflicts padding", timeout=15_000)
+    expect(page.get_by_role("option").first).to_contain_text("conflict")
+    context.close()
+    browsing.stop(server)
 
 
 def test_the_box_on_a_phone(page: Page):

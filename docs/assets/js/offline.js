@@ -85,9 +85,9 @@
     if (registration.waiting && workers.controller && !isLater()) ready()
     watch(registration.installing) // already, when the browser looked by itself
     registration.addEventListener("updatefound", () => watch(registration.installing))
-    // The browser looks for a new edition when it likes; a reader is told at once, and in a tab open for days too.
+    // The browser itself looks for a new edition, soon after it has loaded a page: not when instant navigation shows one, nor
+    // in a tab that is open for days.
     const look = () => navigator.onLine && registration.update().catch(() => {})
-    if (workers.controller) look()
     document.addEventListener("page", look)
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look())
   }, refuse) // as in some private windows
@@ -97,7 +97,7 @@
   function refuse() {
     isRefused = true
     const output = document.querySelector("[data-offline] output")
-    if (output) output.textContent = "This browser keeps nothing now. Load this page again, or read the book from a disk."
+    if (output) output.textContent = "This browser keeps nothing now, or the server does not answer as it should. Load this page again later, or read the book from a disk."
   }
 
   // Asks the worker, and promises its answer.
@@ -123,6 +123,7 @@
       QuotaExceededError: "Stopped: the browser gives the book no more room. Make room on the device and go on, or remove what is saved.",
       OtherEdition: "Stopped: a new edition was published meanwhile. Load this page again, read the new edition, and go on.",
       Silence: "Stopped: no answer for two minutes. What was saved stays; press the button to go on.",
+      ServerError: "Stopped: the server does not answer as it should (#). What was saved stays; press the button later to go on.",
       TypeError: "Stopped: no network. What was saved stays; press the button to go on.",
     }
     const size = (bytes) => `${Math.ceil(bytes / 1e6)} MB`
@@ -131,6 +132,7 @@
     let state // what the worker last said
     let saving = false // goes on while the reader looks at other pages by instant navigation
     let stopping = false
+    let pressed = -Infinity // when the button was, in ms: a double click is one, and does not stop what it has begun
 
     // Shows `text` and the state where the page is open.
     function draw(text) {
@@ -163,20 +165,30 @@
         // Asked again at the end: another tab may have taken a new edition.
         while (!stopping && (state = await ask({ type: "state" })).missing.length)
           while (!stopping && state.missing.length) {
-            await ask({ type: "keep", paths: state.missing.slice(0, 12) })
+            try {
+              await ask({ type: "keep", paths: state.missing.slice(0, 12) })
+            } catch (error) {
+              if (!["AbortError", "TimeoutError"].includes(error.name)) throw error
+              if (error.name === "TimeoutError" && !stopping) draw("No answer for half a minute. Trying again.")
+              break // another tab stopped, or the line hung: seen what is kept, goes on
+            }
             state.missing.splice(0, 12)
             if (!stopping) progress()
           }
       } catch ({ name, message }) {
-        text = STOPPED[name] ?? `Stopped: ${message}`
+        text = STOPPED[name]?.replace("#", message) ?? `Stopped: ${message}`
+        if (name === "Silence") hangUp() // else the next files would wait for these
       }
       saving = stopping = false
       await refresh(text)
     }
 
+    const hangUp = () => ask({ type: "stop" }).catch(() => {}) // what the worker is fetching may take long, or never come
     function stop() {
       stopping = saving
-      if (saving) draw("Stopping …")
+      if (!saving) return
+      draw("Stopping …")
+      hangUp()
     }
 
     function show() {
@@ -189,7 +201,11 @@
         return
       }
       const [save, forget] = box.querySelectorAll("button")
-      save.addEventListener("click", () => (saving ? stop() : saveAll()))
+      save.addEventListener("click", ({ timeStamp }) => {
+        if (timeStamp - pressed < 500) return
+        pressed = timeStamp
+        saving ? stop() : saveAll()
+      })
       const { textContent: label } = forget
       let asking // the timer of the question
       forget.addEventListener("click", () => {
@@ -203,16 +219,24 @@
       saving ? progress() : refresh().catch(() => {})
     }
 
-    // The worker leads here with the path that it does not have; another #anchor is one of the page's headings.
+    // The worker leads here with the path that it does not have, and that page's #anchor; another #anchor is one of the
+    // headings here.
     function showMissing(box) {
-      let path = location.hash.slice(1)
+      let address = location.hash.slice(1)
       try {
-        path = decodeURIComponent(path)
+        address = decodeURIComponent(address)
       } catch {} // malformed: shown as it is
-      if (!path || document.getElementById(path)) return
+      if (!address || document.getElementById(address)) return
       box.hidden = false
-      box.querySelector("code").textContent = path
+      box.querySelector("code").textContent = address.replace(/[?#].*/, "")
+      box.querySelector("a").href = new URL(".", location.href) + address // put together: it leads nowhere but below this folder
     }
+    // Not when this page is opened: a browser without a network often says that it has one.
+    const goOn = () => {
+      const again = document.querySelector("[data-offline-missing]:not([hidden]) a")
+      if (again && !saving) location.replace(again.href)
+    }
+    window.addEventListener("online", () => setTimeout(goOn, 1000)) // it is told before the line carries anything
 
     workers?.addEventListener("message", ({ data }) => {
       if (data === "stop") stop()

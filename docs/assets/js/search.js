@@ -20,12 +20,17 @@
     part: (name, value) => waiting.get(name)?.(value),
   }
 
+  // A line can hang without ever failing, as on a train. A script cannot be called back, and asked for once more by the same
+  // address the browser would wait for the first: so the next time it has another.
+  const hanging = new Set()
   const script = (path) =>
     new Promise((resolve, reject) => {
       const element = document.createElement("script")
       element.src = new URL(path, base)
-      element.onload = () => resolve(element.remove())
+      if (hanging.has(path)) element.src += `?${Date.now()}`
+      element.onload = () => resolve(hanging.delete(path), element.remove())
       element.onerror = () => reject(new Error(element.remove() ?? path))
+      setTimeout(() => element.isConnected && element.onerror(hanging.add(path)), 10_000)
       document.body.append(element)
     })
   const part = (name) =>
@@ -63,7 +68,7 @@
     }
   }
   // The service worker leaves HEAD alone.
-  const isReached = () => fetch(base, { method: "HEAD", cache: "no-store" }).then(() => true, () => false)
+  const isReached = () => fetch(base, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout?.(5000) }).then(() => true, () => false)
 
   // ---- results -------------------------------------------------------------------------------
 
@@ -201,6 +206,7 @@
   toggle.addEventListener("change", () => {
     if (isOpen()) input.focus()
     else if (!leaving) input.blur()
+    if (!isOpen()) entered = undefined // who has closed the box is not led away when the results come
     input.setAttribute("aria-expanded", String(isOpen() && list.childElementCount > 0))
   })
   input.addEventListener("input", () => {
@@ -230,8 +236,9 @@
     } else if (event.key === "Enter") {
       event.preventDefault()
       const chosen = active ?? options[0]
-      if (list.dataset.query === input.value) chosen?.click()
-      else entered = input.value
+      if (list.dataset.query !== input.value) entered = input.value
+      else if (chosen) chosen.click()
+      else show() // the search failed: once more
     } else if (event.key === "Escape" || event.key === "Tab") {
       leaving = event.key === "Tab"
       set(false)
