@@ -168,7 +168,8 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]")
   if (!link) return
   // A second click on what is on its way: Material would take back the first, and store the place of this page as that of the next.
-  if (address !== path && link.href === location.href) return event.preventDefault(), event.stopPropagation()
+  const isSecond = address !== path && link.href === location.href && !event.ctrlKey && !event.metaKey // those open a tab
+  if (isSecond) return event.preventDefault(), event.stopPropagation()
   wanted = link.href
   leaving = link.pathname === location.pathname ? undefined : document.querySelector("article")
   setTimeout(() => {
