@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import pytest
 from browsing import NO_WORKER, Server, mounted, serve, stop, until
@@ -43,6 +44,25 @@ def opened(page: Page, url: str) -> None:
     mounted(page)
 
 
+PLACES = "[...document.querySelectorAll('article p')].map((p) => p.getBoundingClientRect().top)"
+
+
+def read(page: Page) -> tuple[int, float]:
+    """Read on; return the number of a paragraph in the window, and where it stands."""
+    for y in range(0, 9_600, 400):  # as one reads: what is passed gets its own height
+        page.evaluate(f"scrollTo(0, {y})")
+        page.wait_for_timeout(40)
+    page.wait_for_timeout(400)
+    places = page.evaluate(PLACES)
+    return min(enumerate(places), key=lambda row: abs(row[1] - 300))
+
+
+def is_at(page: Page, place: tuple[int, float]) -> bool:
+    """Whether the page is where `read` left it."""
+    number, top = place
+    return abs(page.evaluate(PLACES)[number] - top) <= 4
+
+
 def held(page: Page, pattern: str) -> list[Route]:
     """What is asked for by this pattern from now on, which waits until it is continued."""
     routes: list[Route] = []
@@ -77,13 +97,18 @@ def test_code_whose_button_was_pressed_early_is_copied(reader):
     expect(reader.locator(".md-dialog")).to_have_text(re.compile("Copied"))
 
 
-def test_back_before_material_is_there_leads_back(reader):
+@pytest.mark.parametrize("late", [MATERIAL, "**/assets/js/material.js"])
+def test_back_before_scripts_are_there_leads_back(reader, late):
     opened(reader, CHAPTER)
     follow(reader, "questions.html")
     expect(reader.locator("article h1")).to_contain_text("All questions")
-    held(reader, MATERIAL)
-    reader.reload(wait_until="domcontentloaded")
+    waiting = held(reader, late)
+    reader.reload(wait_until="commit")
+    until(reader, "document.readyState === 'interactive'")
     reader.evaluate("history.back()")
+    if late != MATERIAL:
+        reader.wait_for_timeout(300)
+        waiting[0].continue_()
     expect(reader.locator("article h1")).to_contain_text("Metrics")
     reader.unroute_all(behavior="ignoreErrors")
 
@@ -138,17 +163,123 @@ def test_a_page_begins_where_the_link_leads_whatever_the_reader_does_meanwhile(r
 
 def test_a_reload_keeps_the_place(reader):
     opened(reader, CHAPTER)
-    for y in range(0, 9_600, 400):  # as one reads: what is passed gets its own height
-        reader.evaluate(f"scrollTo(0, {y})")
-        reader.wait_for_timeout(40)
-    reader.wait_for_timeout(400)
-    place = "[...document.querySelectorAll('article p')].map((p) => p.getBoundingClientRect().top)"
-    before = reader.evaluate(place)
-    nearest = min(range(len(before)), key=lambda number: abs(before[number] - 300))
+    place = read(reader)
     reader.reload()
     mounted(reader)
     reader.wait_for_timeout(500)
-    assert abs(reader.evaluate(place)[nearest] - before[nearest]) <= 4
+    assert is_at(reader, place)
+
+
+@pytest.mark.parametrize("hash_", ["", "#loss-hinge"])
+def test_back_while_the_next_page_is_on_its_way_leads_to_the_place(reader, hash_):
+    opened(reader, CHAPTER)
+    place = read(reader)
+    held(reader, f"**/{OTHER}")
+    follow(reader, OTHER + hash_)
+    reader.wait_for_timeout(300)
+    reader.evaluate("document.querySelector('article').dataset.left = ''; history.back()")
+    until(reader, "!document.querySelector('[data-left]')")
+    reader.wait_for_timeout(500)
+    assert is_at(reader, place)
+    reader.unroute_all(behavior="ignoreErrors")
+    follow(reader, OTHER)  # and the next begins at its top
+    expect(reader.locator("article h1")).to_be_focused()
+    assert reader.evaluate("scrollY") == 0
+
+
+def test_back_while_styles_are_on_their_way_leads_to_the_place(reader):
+    opened(reader, CHAPTER)
+    place = read(reader)
+    held(reader, "**/notebook.css")
+    follow(reader, "notebooks/cuda/transpose.html")
+    until(reader, "document.querySelector('.nb-cell')")
+    reader.wait_for_timeout(300)
+    reader.evaluate("history.back()")
+    until(reader, "document.querySelector('article h1').textContent.includes('Metrics')")
+    reader.wait_for_timeout(500)
+    assert reader.evaluate("getComputedStyle(document.querySelector('article')).visibility") == "visible"
+    assert is_at(reader, place)
+    reader.wait_for_timeout(3000)  # so long the notebook would have waited
+    assert is_at(reader, place)
+    reader.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize("late", [50, 600])
+def test_a_second_click_on_a_link_is_nothing(reader, late):
+    opened(reader, CHAPTER)
+    link = reader.locator(f".md-footer a[href$='{OTHER}']")
+    link.scroll_into_view_if_needed()
+    reader.wait_for_timeout(400)
+    place = reader.evaluate("scrollY")
+    waiting = held(reader, f"**/{OTHER}")
+    entries = reader.evaluate("history.length")
+    link.evaluate("async (link) => { link.click(); await new Promise((go) => setTimeout(go, 60)); link.click() }")
+    reader.wait_for_timeout(late)
+    waiting[0].continue_()
+    expect(reader.locator("article h1")).to_contain_text("Loss")
+    reader.wait_for_timeout(500)
+    assert reader.evaluate("scrollY") == 0
+    expect(reader.locator("article h1")).to_be_focused()
+    assert reader.evaluate("history.length") == entries + 1
+    reader.go_back(wait_until="commit")
+    expect(reader.locator("article h1")).to_contain_text("Metrics")
+    reader.wait_for_timeout(500)
+    assert abs(reader.evaluate("scrollY") - place) < 100
+
+
+@pytest.mark.parametrize("hash_", ["", "#loss-hinge"])
+def test_an_answer_that_is_no_page_of_the_book_is_shown_as_it_is(reader, hash_):
+    opened(reader, CHAPTER)
+    login = "<!doctype html><title>Wi-Fi</title><h1>Log in</h1>"
+    reader.route(f"**/{OTHER}", lambda route: route.fulfill(body=login, content_type="text/html"))
+    follow(reader, OTHER + hash_)
+    expect(reader.locator("h1")).to_have_text("Log in")
+    assert reader.url.endswith(OTHER + hash_)
+    assert not reader.locator("article").count()
+    reader.unroute_all()
+    reader.reload()
+    expect(reader.locator("article h1")).to_contain_text("Loss")
+
+
+class Halved(Server):
+    """Sends pages in two parts, one half a second after the other."""
+
+    def copyfile(self, source: BinaryIO, outputfile: BinaryIO) -> None:
+        content = source.read()
+        middle = len(content) // 2 if self.path.endswith(".html") else 0
+        outputfile.write(content[:middle])
+        time.sleep(0.5 if middle else 0)
+        outputfile.write(content[middle:])
+
+
+@pytest.mark.parametrize(
+    "url", [f"{CHAPTER}#metric-auc", "notebooks/fundamentals/classification_metrics.html#confusion"]
+)
+def test_a_page_is_at_its_anchor_before_scripts_are_there_and_may_be_scrolled_then(reader, built, url):
+    server = serve(built, handler=Halved)
+    reader.add_init_script(
+        """(function look() {
+          const isSeen = document.querySelector("article") && !document.documentElement.style.visibility
+          isSeen ? (window.first = scrollY) : requestAnimationFrame(look)
+        })()"""
+    )
+    waiting = held(reader, "**/assets/js/*.js")
+    reader.goto(f"http://127.0.0.1:{server.server_port}/{url}", wait_until="commit")
+    until(reader, "document.querySelector(':target')")
+    reader.wait_for_timeout(500)
+    assert 40 <= reader.evaluate(TOP) <= 90
+    assert reader.evaluate("first") > 0, "its top was seen"
+    reader.mouse.move(reader.viewport_size["width"] / 2, 400)  # not above the menu
+    reader.mouse.wheel(0, 500)
+    reader.wait_for_timeout(500)
+    place = reader.evaluate(TOP)
+    assert place < -300
+    for route in waiting:
+        route.continue_()
+    mounted(reader)
+    reader.wait_for_timeout(500)
+    assert abs(reader.evaluate(TOP) - place) <= 4
+    stop(server)
 
 
 def test_the_keyboard_goes_on_where_a_page_begins(reader):

@@ -114,7 +114,7 @@ def test_a_page_is_read_and_searched_before_material_is_there_and_formulas_elsew
     held = []
     for file in ("bundle.*.js", "mathjax.css"):
         page.route(f"**/{file}", lambda route: held.append(route))
-    page.goto("index.html")
+    page.goto("index.html", wait_until="domcontentloaded")  # what is held holds up "load"
     until(page, "performance.getEntriesByName('first-contentful-paint').length")
     expect(page.locator("article h1")).to_be_visible()
     search = page.get_by_role("combobox", name="Search")

@@ -47,13 +47,14 @@
     if (!coming.length) return
     document.documentElement.style.visibility = "hidden"
     await Promise.race([Promise.all(coming.map(loaded)), new Promise((resolve) => setTimeout(resolve, 3000))])
-    document.documentElement.style.visibility = ""
   }
 
-  let shown = location.pathname // of the page that is shown; the address may be ahead
+  let shown = document.currentScript.dataset.page // the path of the page that is shown; the address may be ahead
 
   // Back to another page of this document, before Material is there to answer.
-  addEventListener("popstate", () => !window.document$ && location.pathname !== shown && location.reload())
+  const turned = () => !window.document$ && location.pathname !== shown && location.reload()
+  addEventListener("popstate", turned)
+  turned()
 
   // A page that cannot be fetched is loaded: Material only sets the address, which with an #anchor is what it was already.
   const { open } = XMLHttpRequest.prototype
@@ -62,6 +63,16 @@
     this.addEventListener("error", load)
     this.addEventListener("load", () => this.status < 400 || load())
     return open.call(this, method, url, ...rest)
+  }
+
+  // An answer that is no page of a book, such as a network's login, is loaded as well: Material would take over its head, and
+  // with it lose all styles. By the error Material takes it for one that could not be fetched.
+  const { parseFromString } = DOMParser.prototype
+  DOMParser.prototype.parseFromString = function (text, type) {
+    const answer = parseFromString.call(this, text, type)
+    if (type !== "text/html" || answer.querySelector("[data-md-component='container']")) return answer
+    location.reload() // the address is ahead
+    throw new Error("no page of this book")
   }
 
   // An eighth of a second after each address Material closes search box and menu, and so it begins, with the page's #anchor:
@@ -86,10 +97,14 @@
     document.querySelectorAll(".md-toggle:checked").forEach(keep)
     document.dispatchEvent(new Event("DOMContentLoaded")) // what Material waits for
     let isFirst = true // the page that is here
+    let turn = 0
     document$.subscribe(async () => {
       shown = location.pathname
       if (isFirst) return (isFirst = false)
+      const mine = ++turn
       await styled()
+      if (mine !== turn) return // left for another while its styles were on their way
+      document.documentElement.style.visibility = ""
       document.dispatchEvent(new Event("page"))
     })
     document.removeEventListener("click", press)

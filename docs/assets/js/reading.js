@@ -122,6 +122,7 @@ const BOXES = ".answer, .nb-cell, .footnote"
 const KEPT = "handbook.heights" // survives a reload
 const left = new Map() // the width, and the heights that are true for it, by the page's path
 let path, article
+let address = location.pathname // ahead of `path` while a page is on its way
 let returning = ["reload", "back_forward"].includes(performance.getEntriesByType("navigation")[0]?.type)
 try {
   for (const [path, heights] of JSON.parse(sessionStorage.getItem(KEPT)) ?? []) left.set(path, heights)
@@ -153,7 +154,9 @@ addEventListener("pagehide", () => {
   } catch {}
 })
 addEventListener("popstate", () => {
-  if (location.pathname === path) return // an #anchor of this page
+  const last = address
+  address = location.pathname
+  if (address === path && last === path) return // an #anchor of this page
   keep()
   returning = true
 })
@@ -165,9 +168,15 @@ let leaving // the article that it leads away from
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]")
   if (!link) return
+  // A second click on what is on its way: Material would take back the first, and store the place of this page as that of the next.
+  const isSecond = address !== path && link.href === location.href && !event.ctrlKey && !event.metaKey // those open a tab
+  if (isSecond) return event.preventDefault(), event.stopPropagation()
   wanted = link.href
   leaving = link.pathname === location.pathname ? undefined : document.querySelector("article")
-  setTimeout(land)
+  setTimeout(() => {
+    address = location.pathname
+    land()
+  })
 }, true)
 for (const hand of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(hand, () => leaving?.isConnected || (wanted = undefined), { capture: true, passive: true })
 const land = () => {
