@@ -290,7 +290,7 @@ def test_the_index_filters_by_area_level_and_text(page):
     expect(page.locator("[data-area][data-level]:visible")).to_have_count(0)
     words = page.locator("[data-question-filter] input[type='search']")
     page.locator("[data-question-filter] select[name='area']").select_option("")
-    words.fill("allreduce")  # all-reduce in the titles
+    words.fill("batchsize")  # batch size in the titles
     assert shown.count() > 0
     ask = page.get_by_role("button", name="Search the answers")
     expect(ask).to_be_hidden()
