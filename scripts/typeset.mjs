@@ -256,11 +256,13 @@ function isAloneForNothing(left, right) {
 function cut(nodes, {gap = Infinity, before, least = 0}) {
   const parts = [];
   let part = []; // the one under way
-  let space = 0; // in front of it
+  let blanks = []; // in front of it
   const close = () => {
-    if (parts.length && space) parts.push(adaptor.node('mjx-gap', {style: `word-spacing: ${space - 1}em`}, [adaptor.text(' ')]));
-    if (part.length) parts.push(part);
-    [part, space] = [[], 0];
+    if (!part.length) return parts.at(-1)?.push(...blanks); // at the row's end
+    const space = blanks.reduce((sum, blank) => sum + widthOf(blank), 0);
+    if (space) parts.push(adaptor.node('mjx-gap', {style: `word-spacing: ${space - 1}em`}, [adaptor.text(' ')]));
+    parts.push(part);
+    [part, blanks] = [[], []];
   };
   const open = []; // delimiters
   for (const [index, node] of nodes.entries()) {
@@ -269,11 +271,10 @@ function cut(nodes, {gap = Infinity, before, least = 0}) {
     if (/^[)\]}⟩⌋⌉]$/.test(text)) while (/^[|‖]$/.test(open.pop()));
     if (isBar && open.at(-1) === text) open.pop();
     else if (isBar || /^[([{⟨⌊⌈]$/.test(text)) open.push(text);
-    const width = adaptor.kind(node) === 'mjx-mspace' ? parseFloat(adaptor.getStyle(node, 'width')) : 0;
     const isAfterArrow = part.length === 1 && joins(operator(part[0])); // \quad\Rightarrow\quad breaks once
-    if (width >= gap && !open.length && !isAfterArrow) {
+    if (widthOf(node) >= gap && (part.length || parts.length) && !open.length && !isAfterArrow) {
       if (part.length) close();
-      space += width;
+      blanks.push(node);
       continue;
     }
     const previous = index ? operator(nodes[index - 1]) : '';
@@ -292,6 +293,7 @@ function operator(node) {
   return base && adaptor.kind(base) === 'mjx-mo' ? adaptor.textContent(base).trim() : '';
 }
 
+const widthOf = (node) => (adaptor.kind(node) === 'mjx-mspace' ? parseFloat(adaptor.getStyle(node, 'width')) : 0); // of a blank, in em
 const length = (nodes) => nodes.reduce((sum, node) => sum + (widths.get(node) ?? 0), 0);
 const count = (nodes) => nodes.reduce((glyphs, node) => glyphs + adaptor.outerHTML(node).split('<mjx-c ').length - 1, 0);
 

@@ -125,7 +125,8 @@ def test_the_books_drawings_are_as_large_as_the_sites_formulas():
     shown, _ = typesetting.typeset([(formula, True) for formula in plain])
     drawn, _ = typesetting.draw([(formula, True) for formula in plain], printing.PAGE_WIDTH)
     rows = "".join(f"<p>{shown[f, True]}</p><p>{printing.drawings(drawn[f, True])[0].svg}</p>" for f in plain)
-    sheet = typesetting.stylesheet("".join(shown.values()))
+    by_hand = (ROOT / "docs/assets/css/mathjax.css").read_text(encoding="utf-8")
+    sheet = typesetting.stylesheet("".join(shown.values())) + by_hand
     page_text = f"<!doctype html><meta charset=utf-8><style>{sheet} p{{font-size:100px}} mjx-container{{font-size:100%!important}}</style>{rows}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])

@@ -59,7 +59,10 @@ def test_a_question_has_its_line_and_its_answer_a_box(book):
     before, _, answer = shown.partition('<h2 id="tiny-bytes">How many?</h2><div class="answer" style="')
     assert before == "<p>About.</p>"
     assert re.match(r'--narrow:\d+px;--wide:\d+px"><div class="question-meta"', answer)
-    assert re.search(r'<p>x</p>\n</div><div class="footnote" role="doc-endnotes" aria-label="Notes" style="--narrow:[^"]+">notes</div>$', answer)
+    assert re.search(
+        r'<p>x</p>\n</div><div class="footnote" role="doc-endnotes" aria-label="Notes" style="--narrow:[^"]+">notes</div>$',
+        answer,
+    )
     assert 'href="../sources/#list-01"' in shown
     assert "edit/main/docs/cuda/memory.md#L15" in shown
 
