@@ -104,7 +104,7 @@ def test_back_before_scripts_are_there_leads_back(reader, late):
     expect(reader.locator("article h1")).to_contain_text("All questions")
     waiting = held(reader, late)
     reader.reload(wait_until="commit")
-    until(reader, "document.readyState === 'interactive'")
+    until(reader, "document.readyState !== 'loading'")
     reader.evaluate("history.back()")
     if late != MATERIAL:
         reader.wait_for_timeout(300)
