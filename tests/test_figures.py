@@ -6,7 +6,7 @@ import html
 import re
 
 from conftest import ROOT
-from handbook import figures, notebooks
+from handbook import figures, notebooks, printing
 
 
 def test_svg_is_made_fit_for_a_page():
@@ -38,6 +38,7 @@ def test_no_figure_of_the_book_says_anything_else_than_its_notebook_drew():
     assert any(re.search(r"\d\.\d{3}", text) for svg in drawn for text in said(svg))
     for svg in drawn:
         assert said(figures.site_svg(svg, "caption", "name")) == said(svg)
+        assert said(printing.print_figure(svg)) == said(svg)
 
 
 def test_a_figure_says_what_it_draws():

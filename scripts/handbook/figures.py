@@ -38,8 +38,7 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     prefix = re.sub(r"[^a-z0-9]+", "-", name.lower())
     svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
     svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S)
-    # Coordinates, that is: never what the figure says, such as 0.001.
-    svg = re.sub(r"<[^>]*>", lambda m: re.sub(r"(\d\.\d\d)\d+", r"\1", m[0]), svg)
+    svg = short_coordinates(svg)
     # Figures weigh on a chapter: a tenth of a point is finer than a screen shows, and most ids are never used.
     svg = re.sub(r'\b(?:d|x|y|points)="[^"]*"', lambda m: re.sub(r"(\d\.\d)\d\b", r"\1", m[0]), svg)
     used = set(re.findall(r'#([^")]+)[")]', svg))
@@ -53,6 +52,11 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     label = html.escape(caption, quote=True)
     root = f'<svg role="img" aria-label="{label}" stroke-linejoin="round" stroke-linecap="butt" '
     return re.sub(r"<svg ", root, svg, count=1).strip()
+
+
+def short_coordinates(svg: str) -> str:
+    """An SVG whose coordinates have two decimals, finer than a screen or print shows; what it says, such as 0.001, stays."""
+    return re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), svg)
 
 
 def description(svg: str) -> str:

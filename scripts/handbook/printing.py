@@ -28,7 +28,7 @@ from . import book as tree
 from . import content, typesetting
 from .book import Book, Node, element
 from .edition import Edition
-from .figures import INK, inline_svg
+from .figures import INK, inline_svg, short_coordinates
 
 PRESS = Path(__file__).resolve().parents[1] / "press"
 PRINT_INK = "#333333"  # of figures on paper
@@ -436,10 +436,9 @@ def _halves(table: Node, widths: list[float]) -> tuple[Node, Node]:
     return chosen(True), chosen(False)
 
 
-def _print_figure(svg: str) -> str:
-    """A notebook's figure on paper: darker ink, and no more digits than print can show."""
-    svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S).replace(INK, PRINT_INK)
-    return re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+def print_figure(svg: str) -> str:
+    """A notebook's figure on paper: darker ink, and no more digits of its coordinates than print can show."""
+    return short_coordinates(re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S).replace(INK, PRINT_INK))
 
 
 def _print_size(svg: str) -> tuple[float, bool]:
@@ -473,7 +472,7 @@ def pdf(book: Book, target: Path, work: Path, edition: Edition, say: Callable[[s
     widths = {}
     for name, svg in book.figures.items():
         widths[name] = _print_size(svg)
-        (work / f"figures/{name}.svg").write_text(_print_figure(svg), encoding="utf-8")
+        (work / f"figures/{name}.svg").write_text(print_figure(svg), encoding="utf-8")
     say(f"drew {len(listed)} formulas and {len(widths)} figures")
     _write_data(book, edition, work, formulas=listed)
 
