@@ -132,7 +132,6 @@
     let state // what the worker last said
     let saving = false // goes on while the reader looks at other pages by instant navigation
     let stopping = false
-    let pressed = -Infinity // when the button was, in ms: a double click is one, and does not stop what it has begun
 
     // Shows `text` and the state where the page is open.
     function draw(text) {
@@ -201,6 +200,7 @@
         return
       }
       const [save, forget] = box.querySelectorAll("button")
+      let pressed = -Infinity // when this button was, in ms: a double click is one, and does not stop what it has begun
       save.addEventListener("click", ({ timeStamp }) => {
         if (timeStamp - pressed < 500) return
         pressed = timeStamp
