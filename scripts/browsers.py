@@ -382,7 +382,7 @@ def navigation(engine: Engine, base: str) -> None:
     place = "return document.querySelectorAll('.answer a.claim')[20].getBoundingClientRect().top"
     top = engine.run(place)
     engine.click("document.querySelectorAll('.answer a.claim')[20]")  # Safari's Back passes by what no finger did
-    engine.until(f"location.pathname.includes('/notebooks/') && {IN_VIEW}(document.querySelector('.nb-cell:target'))")
+    engine.until(f"location.pathname.includes('/notebooks/') && {IN_VIEW}(document.querySelector('.nb-cell :target'))")
     assert engine.run("return window.same === true"), "the page was loaded anew"
     time.sleep(0.6)
     engine.driver.back()

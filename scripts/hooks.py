@@ -107,7 +107,7 @@ def _render_notebook(page: Page, config: MkDocsConfig, files: Files) -> None:
         return mathematics.typeset_html(html, uri)
 
     citing = [
-        f"{c.chapter.name}{c.anchor} {c.title} {[(claim.label, claim.text, claim.embedded) for claim in c.claims]}"
+        f"{c.chapter.name}{c.anchor} {c.title} {[(claim.name, claim.text, claim.embedded) for claim in c.claims]}"
         for c in cited
     ]
     rendering.render_notebook(

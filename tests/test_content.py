@@ -55,7 +55,7 @@ def test_a_tiny_site_builds(tiny):
     result = build(tiny)
     assert result.returncode == 0, result.stderr
     page = (tiny / "site/cuda/memory/index.html").read_text()
-    assert 'class="claim" href="../../notebooks/cuda/tiny/#shares"' in page
+    assert 'class="claim" href="../../notebooks/cuda/tiny/#shares.optimizer"' in page
     assert "16\u00a0bytes</a>" in page
     assert 'class="level level-core"' in page and "../../sources/#list-01" in page and "issues/new?title=" in page
     assert "Often said, but wrong</p>" in page

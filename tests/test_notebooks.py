@@ -27,6 +27,19 @@ def test_values(tiny):
     assert "<table" in labels["parts"].rich("text/html")
 
 
+def test_each_value_of_a_mapping_has_its_place_in_the_text(tiny):
+    source = "#| label: x\nx"
+    value = {"größe": "2 µm, 'wide'", "b": {"c": 2.0, "long-name": -1e-05}, "of many words " * 5: True, "d": 3}
+    write_notebook(tiny / "notebooks/cuda/new.ipynb", [TITLE, executed(source, value), executed(source, 3)])
+    cells = notebooks.read(tiny / "notebooks/cuda/new.ipynb", tiny).cells
+    found = {name: cells[1].result[start:end] for name, start, end in cells[1].entries}
+    assert found["x.größe"] == "\"2 µm, 'wide'\""
+    assert found["x.b.c"] == "2.0"
+    assert found["x.b.long-name"] == "-1e-05"
+    assert (found["x.d"], len(found)) == ("3", 5)
+    assert list(cells[2].entries) == []
+
+
 @pytest.mark.parametrize("value", [3, -2.5, True, "text", {"a": 1, "b": {"c": 2.0}}])
 def test_value_types(tiny, value):
     assert problems(tiny, executed("#| label: x\nx", value)) == []

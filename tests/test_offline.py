@@ -130,7 +130,7 @@ def test_the_site_reads_and_searches_from_a_disk(browser, built, tmp_path):
     expect(page.locator("article h1")).to_contain_text(CHAPTER.title)
     assert page.locator("article mjx-container").count() > 0
     page.locator("article a.claim").first.click()
-    expect(page.locator(".nb-cell:target")).to_be_in_viewport()
+    expect(page.locator(".nb-cell :target")).to_be_in_viewport()
     question = CHAPTER.questions[1]
     found = search(page, question.title.rstrip("?"))
     assert found[0].endswith(f"{CHAPTER_URL}#{question.id}")
@@ -348,7 +348,7 @@ def test_the_whole_book_is_saved_read_searched_and_removed(context, published):
     page.get_by_role("combobox", name="Search").press("Enter")
     expect(page.locator(f"[id='{question.id}']")).to_be_in_viewport()
     page.locator("article a.claim").first.click()
-    expect(page.locator(".nb-cell:target")).to_be_in_viewport()
+    expect(page.locator(".nb-cell :target")).to_be_in_viewport()
     assert faults == []
     published.restore()
     context.set_offline(False)
@@ -471,7 +471,7 @@ def test_a_claim_leads_to_its_notebook_while_a_new_edition_waits(context, publis
     announced(page).get_by_role("button", name="Later").click()
     browsing.mounted(page)
     page.locator("article a.claim").first.evaluate("link => link.click()")
-    expect(page.locator(".nb-cell:target")).to_be_in_viewport(timeout=15_000)
+    expect(page.locator(".nb-cell :target")).to_be_in_viewport(timeout=15_000)
 
 
 def test_search_names_the_true_cause(context, published):

@@ -42,7 +42,8 @@ def test_a_notebook_page_ends_with_what_it_proves(book, tiny):
     )
     end = page[page.index('<h2 id="cited-by">') :]
     assert '<a href="../cuda/memory/#tiny-bytes">How many bytes does a parameter need?</a>' in end
-    assert '<a href="#shares">75 %</a>' in end
+    assert '<a href="#shares.optimizer">75 %</a>' in end
+    assert '<mark id="shares.optimizer">0.75</mark>' in page
     assert '<a href="#parts"><em>The bytes of a parameter by part</em></a>' in end
 
 
@@ -110,7 +111,7 @@ def test_what_is_longer_keeps_more_room():
 
 def test_a_report_names_the_question(book):
     url = pages.report_url("https://github.com/example/tiny", book[0], book[0].questions[0])
-    assert url.startswith("https://github.com/example/tiny/issues/new?title=Error%20in")
+    assert url.startswith("https://github.com/example/tiny/issues/new?template=error.yml&title=Error%20in")
     assert "tiny-bytes" in url
 
 

@@ -189,12 +189,11 @@ class _Render(Treeprocessor):
         if match["label"] is None:
             link.set("href", url)
             return
-        title = notebooks.read(self.root / match["file"], self.root).title
-        link.set("href", f"{url}#{match['label']}")
+        # To the number itself; what tells of it on hover is made of this address (reading.js).
+        link.set("href", f"{url}#{match['label']}{match['keys']}")
         link.set("class", "claim")
         if link.text and len(link.text) <= SHORT:
             link.text = link.text.replace(" ", "\u00a0")  # a number stays with its unit
-        link.set("title", f"Proven by the notebook “{title}”")
 
     def _embed(self, paragraph: etree.Element, image: etree.Element) -> None:
         found = self._target(image.get("src", ""))

@@ -66,15 +66,43 @@ class Cell:
                     return output["data"][mime]
         return None
 
+    @property
+    def result(self) -> str:
+        """The text of the value in which the cell ends, as its committed output shows it; empty where it ends in none."""
+        return next((o["data"].get("text/plain", "") for o in self.outputs if o["output_type"] == "execute_result"), "")
+
     @cached_property
     def value(self) -> Value | None:
         """The value in which the cell ends, read from its committed output; None where it ends in none."""
-        text = next((o["data"].get("text/plain") for o in self.outputs if o["output_type"] == "execute_result"), None)
         try:
-            value = ast.literal_eval(text) if text else None
+            value = ast.literal_eval(self.result) if self.result else None
         except (ValueError, SyntaxError):
             return None
         return value if _is_value(value) else None
+
+    @property
+    def entries(self) -> Iterator[tuple[str, int, int]]:
+        """Where the values of a mapping stand in `result`: their name as claims write it (`label.key`), start, end.
+
+        Of an inner mapping its own values. Nothing where the cell ends in no mapping.
+        """
+        if not isinstance(self.value, dict):
+            return
+        text = self.result
+        lines = [0, *(match.end() for match in re.finditer("\n", text))]
+
+        def at(line: int, column: int) -> int:  # Python counts columns in bytes
+            return lines[line - 1] + len(text[lines[line - 1] :].encode()[:column].decode())
+
+        def walk(node: ast.Dict, name: str) -> Iterator[tuple[str, int, int]]:
+            for key, value in zip(node.keys, node.values, strict=True):
+                inner = f"{name}.{ast.literal_eval(key)}"
+                if isinstance(value, ast.Dict):
+                    yield from walk(value, inner)
+                else:
+                    yield inner, at(value.lineno, value.col_offset), at(value.end_lineno, value.end_col_offset)
+
+        yield from walk(ast.parse(text, mode="eval").body, self.label or "")
 
 
 def _is_value(value: object) -> bool:

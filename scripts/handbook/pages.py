@@ -379,10 +379,9 @@ def _question_meta(question: chapters.Question, chapter: Chapter, repository: st
 
 
 def report_url(repository: str, chapter: Chapter, question: chapters.Question) -> str:
-    """A new issue with the question and the file filled in."""
+    """A new issue by .github/ISSUE_TEMPLATE/error.yml, with the file and the question filled in."""
     title = quote(f"Error in {question.id}")  # its title would weigh twice on every page
-    body = quote(f"Where: {chapter.file}, question {question.id}\nWhat it says:\nWhat is true, and how you know:\n")
-    return f"{repository}/issues/new?title={title}&body={body}"
+    return f"{repository}/issues/new?template=error.yml&title={title}&where={quote(chapter.file)}"
 
 
 # ---- notebooks -------------------------------------------------------------------------------
@@ -403,13 +402,14 @@ def notebook_page(
     write below its figures.
     """
     parts = []
+    named = {claim.name for citation in cited for claim in citation.claims}
     for cell in notebook.cells:
         if cell.kind == "markdown":
             prose = lxml_html.fragment_fromstring(markdown2html_mistune(cell.source), create_parent="div")
             parts.append(f'<div class="nb-text">{_inner(_linked(prose, notebook, resolve))}</div>')
         elif cell.kind == "code":
             identity = f' id="{cell.label}"' if cell.label else ""
-            shown = _input(cell) + _outputs(cell, captions.get(cell.label or ""))
+            shown = _input(cell) + _outputs(cell, captions.get(cell.label or ""), named)
             parts.append(f'<div class="nb-cell"{identity} style="{kept_height(shown)}">{shown}</div>')
     links = (
         f'<p class="nb-links"><a href="{repository}/edit/main/{notebook.file}">Edit this notebook</a>'
@@ -448,7 +448,7 @@ def _cited(cited: list[Citation], resolve: Resolve) -> str:
     items = []
     for citation in cited:
         url = resolve(citation.chapter.name) + citation.anchor
-        proven = ", ".join(f'<a href="#{claim.label}">{_claim_text(claim)}</a>' for claim in citation.claims)
+        proven = ", ".join(f'<a href="#{claim.name}">{_claim_text(claim)}</a>' for claim in citation.claims)
         items.append(f'<li><a href="{url}">{_with_code(citation.title)}</a><br>{proven}</li>')
     shown = f'<ul class="nb-cited">{"".join(items)}</ul>'
     return (
@@ -507,7 +507,7 @@ def _code(source: str) -> str:
     return re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", code).rstrip("\n")
 
 
-def _outputs(cell: Cell, caption: str | None) -> str:
+def _outputs(cell: Cell, caption: str | None, named: set[str]) -> str:
     shown = []
     for output in cell.outputs:
         data = output.get("data", {})
@@ -517,6 +517,19 @@ def _outputs(cell: Cell, caption: str | None) -> str:
         elif markup := data.get("text/html"):
             shown.append(f'<div class="nb-table">{figures.table(markup)}</div>')
         else:
-            text = ansi2html(output.get("text") or data.get("text/plain", ""))
+            is_result = output["output_type"] == "execute_result"
+            text = (
+                _with_marks(cell, named) if is_result else ansi2html(output.get("text") or data.get("text/plain", ""))
+            )
             shown.append(f'<div class="nb-text-output"><pre>{text}</pre></div>')
     return f'<div class="nb-output">{"".join(shown)}</div>' if shown else ""
+
+
+def _with_marks(cell: Cell, named: set[str]) -> str:
+    """A cell's result as HTML; a value that answers cite is marked: their links lead to it."""
+    text, parts, done = cell.result, [], 0
+    for name, start, end in cell.entries:
+        if name in named:
+            parts.append(f'{ansi2html(text[done:start])}<mark id="{name}">{ansi2html(text[start:end])}</mark>')
+            done = end
+    return "".join(parts) + ansi2html(text[done:])

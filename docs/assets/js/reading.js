@@ -66,6 +66,7 @@ let going // the timer of a box that goes
 const tell = (element) => {
   clearTimeout(going)
   const note = element.matches(".footnote-ref") && document.getElementById(decodeURIComponent(element.hash.slice(1)))
+  if (element.matches(".claim") && !element.dataset.title) element.title = proven(element)
   if (element === told || !(note || element.title)) return
   hush()
   told = element
@@ -100,7 +101,12 @@ const hush = () => {
   told = undefined
   tip.remove()
 }
-const TITLED = ".md-content :is([title], [data-title], .footnote-ref)"
+// Each claim saying it would be a kilobyte of a chapter, compressed.
+const proven = ({ pathname, hash }) => {
+  const [cell, ...keys] = decodeURIComponent(hash.slice(1)).split(".")
+  return `Proven by ${pathname.replace(/.*\/(.*)\.html/, "$1.ipynb")}, cell ${[cell, ...keys].join(" › ")}`
+}
+const TITLED = ".md-content :is([title], [data-title], .footnote-ref, .claim)"
 const titled = (target) => (tip.contains(target) ? told : target.closest?.(TITLED))
 document.addEventListener("pointerover", (event) => {
   if (event.pointerType === "touch") return // a touch follows the link
