@@ -91,8 +91,8 @@ def test_search_that_was_opened_early_stays_open(reader):
 def test_code_whose_button_was_pressed_early_is_copied(reader):
     waiting = held(reader, MATERIAL)
     reader.goto("cuda/matmul.html", wait_until="domcontentloaded")
-    reader.locator(".md-code__button").first.click()
     until(reader, "document.querySelector('script[src*=bundle]:not([type])')")
+    reader.locator(".md-code__button").first.click()
     waiting[0].continue_()
     expect(reader.locator(".md-dialog")).to_have_text(re.compile("Copied"))
 
@@ -202,6 +202,72 @@ def test_back_while_styles_are_on_their_way_leads_to_the_place(reader):
     reader.wait_for_timeout(3000)  # so long the notebook would have waited
     assert is_at(reader, place)
     reader.unroute_all(behavior="ignoreErrors")
+
+
+def test_back_from_a_shorter_page_leads_to_the_place_on_a_slow_line(reader):
+    opened(reader, CHAPTER)
+    place = read(reader)
+    follow(reader, "offline.html")
+    expect(reader.locator("article h1")).to_have_text(re.compile("Read offline"))
+    reader.wait_for_timeout(300)
+    waiting = held(reader, f"**/{CHAPTER}")
+    reader.evaluate("history.back()")
+    reader.wait_for_timeout(600)
+    assert reader.evaluate("scrollY") == 0  # the page that is still here stays as it is
+    waiting[0].continue_()
+    expect(reader.locator("article h1")).to_contain_text("Metrics")
+    reader.wait_for_timeout(500)
+    assert is_at(reader, place)
+
+
+def test_a_link_that_is_followed_while_back_is_on_its_way_begins_at_the_top(reader):
+    opened(reader, OTHER)
+    read(reader)
+    follow(reader, CHAPTER)
+    expect(reader.locator("article h1")).to_contain_text("Metrics")
+    read(reader)
+    follow(reader, "offline.html")
+    expect(reader.locator("article h1")).to_have_text(re.compile("Read offline"))
+    reader.wait_for_timeout(300)
+    held(reader, f"**/{CHAPTER}")
+    reader.evaluate("history.back()")
+    reader.wait_for_timeout(300)
+    follow(reader, OTHER)
+    expect(reader.locator("article h1")).to_contain_text("Loss")
+    reader.wait_for_timeout(500)
+    assert reader.evaluate("scrollY") == 0
+    reader.unroute_all(behavior="ignoreErrors")
+
+
+def test_back_while_styles_are_on_their_way_and_the_page_is_slow_leads_to_the_place(reader):
+    opened(reader, CHAPTER)
+    place = read(reader)
+    styles = held(reader, "**/notebook.css")
+    follow(reader, "notebooks/cuda/transpose.html")
+    until(reader, "document.querySelector('.nb-cell')")
+    reader.wait_for_timeout(300)
+    waiting = held(reader, f"**/{CHAPTER}")
+    reader.evaluate("history.back()")
+    reader.wait_for_timeout(300)
+    styles[0].continue_()
+    reader.wait_for_timeout(300)
+    waiting[0].continue_()
+    expect(reader.locator("article h1")).to_contain_text("Metrics")
+    reader.wait_for_timeout(500)
+    assert is_at(reader, place)
+
+
+def test_a_page_read_before_is_at_its_anchor_though_its_first_fetch_fails(reader):
+    opened(reader, CHAPTER)
+    read(reader)
+    follow(reader, OTHER)
+    expect(reader.locator("article h1")).to_contain_text("Loss")
+    reader.route(f"**/{CHAPTER}", lambda route: route.abort(), times=1)
+    follow(reader, f"{CHAPTER}#metric-auc")
+    expect(reader.locator("article h1")).to_contain_text("Metrics")
+    mounted(reader)
+    reader.wait_for_timeout(500)
+    assert 0 <= reader.evaluate(TOP) <= 120
 
 
 @pytest.mark.parametrize("late", [50, 600])

@@ -333,7 +333,7 @@ def test_the_whole_book_is_saved_read_searched_and_removed(context, published):
     published.publish(CHAPTER_URL, "<article", "<article data-edition=2")
     page.reload()
     announced(page).get_by_role("button", name="Read it").click()
-    browsing.until(page, "document.querySelector('[data-offline] output')?.textContent.includes('book is saved')")
+    expect(page.locator("[data-offline] output")).to_contain_text("book is saved", timeout=20_000)  # loaded anew
     assert {published.address + name for name in ("cuda/new.html", CHAPTER_URL)} <= {
         u.split("?")[0] for u in saved(page)
     }

@@ -499,6 +499,7 @@ def test_the_box_on_a_phone(page: Page):
     # A result on the same page, from further down.
     page.locator("label.md-header__button[for=__search]").click()
     page.locator(".md-search [role=combobox]").fill("independent thread scheduling")
+    expect(page.locator("[role=listbox]")).to_have_attribute("data-query", "independent thread scheduling")
     page.wait_for_selector("body[data-md-scrolllock]")
     option = page.locator("[role=option][href*='execution-model.html#']").first
     target = option.get_attribute("href").partition("#")[2]

@@ -99,13 +99,13 @@
     let isFirst = true // the page that is here
     let turn = 0
     document$.subscribe(async () => {
-      shown = location.pathname
+      const path = (shown = location.pathname)
       if (isFirst) return (isFirst = false)
       const mine = ++turn
       await styled()
       if (mine !== turn) return // left for another while its styles were on their way
       document.documentElement.style.visibility = ""
-      document.dispatchEvent(new Event("page"))
+      if (location.pathname === path) document.dispatchEvent(new Event("page")) // else Back was pressed, and its page is on its way
     })
     document.removeEventListener("click", press)
     pressed?.click()

@@ -129,6 +129,7 @@ const KEPT = "handbook.heights" // survives a reload
 const left = new Map() // the width, and the heights that are true for it, by the page's path
 let path, article
 let address = location.pathname // ahead of `path` while a page is on its way
+let came // the place in the page that Back leads to, while that is on its way
 let returning = ["reload", "back_forward"].includes(performance.getEntriesByType("navigation")[0]?.type)
 try {
   for (const [path, heights] of JSON.parse(sessionStorage.getItem(KEPT)) ?? []) left.set(path, heights)
@@ -142,7 +143,7 @@ const restore = () => {
   article = document.querySelector("article")
   const [width, heights] = left.get(path) ?? []
   if (returning && width === innerWidth) {
-    const { y } = history.state ?? {} // where Material has it stored
+    const y = came ?? history.state?.y // where Material has it stored
     article.style.overflowAnchor = "none" // else the browser scrolls along with what changes its height
     article.querySelectorAll(BOXES).forEach((box, i) => (box.style.containIntrinsicHeight = `auto ${heights[i]}px`))
     requestAnimationFrame(() => {
@@ -151,10 +152,12 @@ const restore = () => {
     })
   }
   returning = false
+  came = undefined
 }
 document.addEventListener("click", (event) => event.target.closest?.("a[href]") && keep(), true)
 addEventListener("pagehide", () => {
   keep()
+  if (leaving?.isConnected && wanted === location.href) history.replaceState(null, "") // the place that is stored is one in this page
   try {
     sessionStorage.setItem(KEPT, JSON.stringify([...left]))
   } catch {}
@@ -165,7 +168,16 @@ addEventListener("popstate", () => {
   if (address === path && last === path) return // an #anchor of this page
   keep()
   returning = true
+  came = history.state?.y
+  stay(article, scrollY, performance.now() + 400)
 })
+// Material scrolls to that place at once, in the page that is still here, and stores how far that went.
+const stay = (here, y, end) => {
+  if (!here.isConnected || came === undefined) return
+  if (performance.now() > end) return history.replaceState({ ...history.state, y: came }, "")
+  scrollTo(0, y)
+  requestAnimationFrame(() => stay(here, y, end))
+}
 
 // A link's heading comes to the window's top, and is held there for half a second: while answers above it get their own
 // heights, and while Material scrolls to where the page before was.
@@ -180,6 +192,7 @@ document.addEventListener("click", (event) => {
   wanted = link.href
   leaving = link.pathname === location.pathname ? undefined : document.querySelector("article")
   setTimeout(() => {
+    if (address !== location.pathname) returning = came = undefined // Back is not waited for any more
     address = location.pathname
     land()
   })
@@ -211,8 +224,8 @@ const find = () => {
   land()
   attend(document)
 }
-// Loaded anew because instant navigation could not fetch it (material.js), and never read: to its #anchor.
-if (returning && location.hash && !left.has(location.pathname)) {
+// Loaded anew because instant navigation could not fetch it (material.js), and not a place that was left: to its #anchor.
+if (returning && location.hash && (history.state?.y === undefined || !left.has(location.pathname))) {
   returning = false
   wanted = location.href
 }
