@@ -270,6 +270,25 @@ def test_a_page_read_before_is_at_its_anchor_though_its_first_fetch_fails(reader
     assert 0 <= reader.evaluate(TOP) <= 120
 
 
+def test_nothing_moves_where_a_link_leads_to_an_anchor(reader):
+    reader.add_init_script(
+        "window.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach((entry) => (moved += entry.value)))"
+        ".observe({ type: 'layout-shift', buffered: true })"
+    )
+    if reader.viewport_size["width"] < 500:
+        reader.set_viewport_size({"width": 360, "height": 800})
+    opened(reader, CHAPTER)
+    reader.context.new_cdp_session(reader).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    follow(reader, "distributed/index.html")
+    expect(reader.locator("article h1")).to_contain_text("Distributed")
+    reader.wait_for_timeout(1000)
+    reader.evaluate("moved = 0")
+    follow(reader, f"{CHAPTER}#metric-auc")
+    expect(reader.locator("article h1")).to_contain_text("Metrics")
+    reader.wait_for_timeout(2000)
+    assert reader.evaluate("moved") < 0.01
+
+
 @pytest.mark.parametrize("late", [50, 600])
 def test_a_second_click_on_a_link_is_nothing(reader, late):
     opened(reader, CHAPTER)
@@ -346,6 +365,15 @@ def test_a_page_is_at_its_anchor_before_scripts_are_there_and_may_be_scrolled_th
     reader.wait_for_timeout(500)
     assert abs(reader.evaluate(TOP) - place) <= 4
     stop(server)
+
+
+def test_the_keyboard_goes_on_where_a_link_leads(reader):
+    opened(reader, CHAPTER)
+    follow(reader, f"{OTHER}#loss-hinge")
+    expect(reader.locator("article h1")).to_contain_text("Loss")
+    expect(reader.locator("[id='loss-hinge']")).to_be_focused()
+    reader.wait_for_timeout(700)
+    assert 0 <= reader.evaluate(TOP) <= 120
 
 
 def test_the_keyboard_goes_on_where_a_page_begins(reader):

@@ -179,6 +179,12 @@ const stay = (here, y, end) => {
   requestAnimationFrame(() => stay(here, y, end))
 }
 
+// The keyboard goes on here, and a screen reader says it.
+const goOnFrom = (element) => {
+  element.tabIndex = -1
+  element.focus({ preventScroll: true })
+}
+
 // A link's heading comes to the window's top, and is held there for half a second: while answers above it get their own
 // heights, and while Material scrolls to where the page before was.
 let wanted // where the last link leads; nothing once the reader moves the page that it leads to
@@ -207,6 +213,14 @@ const land = () => {
     link.href = location.hash
     link.click()
   }
+  if (leaving) goOnFrom(target)
+  // What the first frame shows is laid out now: with its own height it would move the heading in the next one.
+  const { top } = target.getBoundingClientRect()
+  const near = [...document.querySelectorAll(BOXES)].filter((box) => {
+    const rect = box.getBoundingClientRect()
+    return rect.bottom > top - innerHeight && rect.top < top + innerHeight
+  })
+  for (const box of near) box.style.contentVisibility = "visible"
   let still = 0
   const hold = () => {
     if (wanted !== location.href) return
@@ -231,13 +245,8 @@ if (returning && location.hash && (history.state?.y === undefined || !left.has(l
 }
 find()
 
-// A page that instant navigation shows begins at its top, wherever the reader was or went meanwhile; there the keyboard goes on,
-// and a screen reader reads.
-const begin = () => {
-  const title = document.querySelector("article h1")
-  title.tabIndex = -1
-  title.focus({ preventScroll: true })
-}
+// A page that instant navigation shows begins at its top, wherever the reader was or went meanwhile.
+const begin = () => goOnFrom(document.querySelector("article h1"))
 document.addEventListener("page", () => {
   const isNew = !returning && !location.hash
   find()
