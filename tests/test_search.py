@@ -248,7 +248,7 @@ def test_an_abbreviation_of_two_names_leads_to_both_and_from_none_to_the_other(t
 
 
 def test_a_word_of_a_long_name_weighs_less_than_one_that_is_written(tmp_path):
-    titles = ["FSDP and checkpoints", "data and checkpoints"]
+    titles = ["FSDP", "data, checkpoints, graphs, kernels, streams, losses"]
     units = [search.Unit("answer", title, "", f"{title}.html", "", {"title": title}) for title in titles]
     search.write(tmp_path, search.index(units, [["FSDP", "fully sharded data parallel"]], tmp_path / "cache"))
     assert on_disk(tmp_path, "e.rank('data', index()).then(r => r.ranked.map(unit => unit.id))") == [1, 0]
