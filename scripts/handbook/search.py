@@ -228,7 +228,7 @@ def page_units(text: str, title: str, description: str, page: str) -> list[Unit]
         body = _without_notes(text[head.end() : following.start() if following else len(text)])
         name = plain(head[1])
         fields = {"title": name, "chapter": title, "body": plain(body)}
-        units.append(Unit("page", name, title, f"{page}#{head[2]}", _first(body), fields))
+        units.append(Unit("page", name, title, f"{page}#{head[2]}", plain(_first(body))[:400], fields))
     return units
 
 
@@ -242,24 +242,26 @@ def notebook_units(notebook: Notebook, anchors: list[str], page: str) -> list[Un
         if sections:
             sections[-1][1].append(cell.source[: heads[0].start() if heads else len(cell.source)])
         for head, following in zip(heads, [*heads[1:], None], strict=False):
-            name = plain(cell.source[head.start(1) : head.end(1)])
+            name = cell.source[head.start(1) : head.end(1)]
             sections.append((name, [cell.source[head.end() : following.start() if following else len(cell.source)]]))
     if len(sections) > len(anchors):
         raise RuntimeError(f"{notebook.file}: {len(sections)} headings, but its page has the ids {anchors}")
-    title = plain(notebook.title)
+    bodies = ["\n\n".join(texts) for _, texts in sections]
+    formula = _formulas([notebook.title, *(name for name, _ in sections), *map(_first, bodies)])
     units = []
-    for (name, texts), anchor in zip(sections, anchors, strict=False):
-        body = "\n\n".join(texts)
-        fields = {"title": name, "chapter": title, "body": plain(body)}
-        units.append(Unit("notebook", name, title, f"{page}#{anchor}", _first(body), fields))
+    for (name, _), body, anchor in zip(sections, bodies, anchors, strict=False):
+        fields = {"title": plain(name), "chapter": plain(notebook.title), "body": plain(body)}
+        where, excerpt = plain(notebook.title, formula), plain(_first(body), formula)[:400]
+        units.append(Unit("notebook", plain(name, formula), where, f"{page}#{anchor}", excerpt, fields))
     return units
 
 
 def _formulas(texts: list[str]) -> Callable[[str], str]:
     """What shows a formula of these texts on a line of plain text: `√(d_k)` for `\\sqrt{d_k}`."""
-    formulas = [(mathematics.normal(tex), False) for text in texts for tex, _, _ in chapters.formulas(text)]
-    done, refused = typesetting.typeset(formulas)
-    return lambda tex: tex if (key := (mathematics.normal(tex), False)) in refused else mathematics.plain(done[key])
+    formulas = {mathematics.normal(tex): shown for text in texts for tex, shown, _ in chapters.formulas(text)}
+    done, _ = typesetting.typeset(formulas.items())  # as the page has them: they are in the cache
+    said = {tex: mathematics.plain(markup) for (tex, _), markup in done.items()}
+    return lambda tex: said.get(mathematics.normal(tex), tex)
 
 
 def _without_notes(markdown: str) -> str:
@@ -268,8 +270,8 @@ def _without_notes(markdown: str) -> str:
 
 
 def _first(markdown: str) -> str:
-    paragraphs = (plain(p) for p in re.split(r"\n\s*\n", markdown))
-    return next((p for p in paragraphs if p), "")[:400]
+    """The first paragraph that has words."""
+    return next(filter(plain, re.split(r"\n\s*\n", markdown)), "")
 
 
 _COMMAND = re.compile(r"\\([A-Za-z]+)")

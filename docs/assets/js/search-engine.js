@@ -35,7 +35,7 @@
   // A light stemmer: what joins "quantise", "quantized" and "quantization", "tile" and "tiling", "copies" and "copy",
   // "imbalance" and "imbalanced", "compress" and "compression".
   function stem(word) {
-    if (!/^[a-z]{4,}$/.test(word)) return word
+    if (!/^[a-z]{4,}$/.test(word) || word === "mape") return word // the metric MAPE is no map
     let w = word
     if (w.endsWith("ies")) w = w.slice(0, -3) + "y"
     else if (w.endsWith("s") && !/(?:ss|us|is)$/.test(w)) w = w.slice(0, -1)
@@ -222,9 +222,10 @@
   const TUNING = { prefix: 0.75, completed: 0.45, corrected: 0.9, joined: 0.8, parts: 0.2, path: 0.4, named: 1.5, context: 0.35, missing: 0.55 }
 
   // Words that say of what field a question is, and little of the question, where others stand beside them.
-  const CONTEXT = new Set("cuda keras neural network nvidia python pytorch sklearn tensorflow".split(" "))
+  const CONTEXT = new Set("cuda keras neural network nvidia python pytorch sklearn sqrt tensorflow".split(" "))
 
-  // What a query's word can mean: {groups: [[[term, weight], ...], ...], mended: [the items it may be a misspelling of]}.
+  // What a query's word can mean: {groups: [[[term, weight], ...], ...], mended: [the items it may be a misspelling of],
+  // isGuess: nothing but a misspelling}.
   // It is one group of terms, of which a unit needs one, but a name that the book does not know is one for each part.
   async function meanings(index, item, typing) {
     const found = new Map()
@@ -238,10 +239,11 @@
     ])
     const [named] = has
     const known = has.some(Boolean)
-    const [completed, mended] = await Promise.all([
+    const [completed, repairs] = await Promise.all([
       early ?? (known ? [] : completions()),
       item.cjk || named ? [] : repaired(index, item.words),
     ])
+    const mended = known || !completed.length ? repairs : [] // the beginning of a word is no misspelling
     for (const term of item.terms) {
       if (term === name) add(term, named && item.words.length > 1 ? TUNING.named : 1)
       else add(term, named ? TUNING.parts : item.last && !item.last.has(term) ? TUNING.path : 1)
@@ -250,10 +252,11 @@
     if (!(item.cjk && known)) for (const [term] of completed) add(term, factor * (item.cjk ? 1 : Math.sqrt(whole.length / term.length)))
     for (const other of mended) for (const term of other.terms) if (!item.terms.includes(term)) add(term, TUNING.corrected)
     const parts = item.terms.filter((term, i) => has[i + 1])
-    if (named || mended.length || parts.length < 2) return { groups: [[...found]], mended }
+    const isGuess = mended.length > 0 && !known
+    if (named || mended.length || parts.length < 2) return { groups: [[...found]], mended, isGuess }
     const path = parts.filter((term) => item.last && !item.last.has(term))
     const own = parts.filter((term) => !path.includes(term))
-    return { groups: [...own, ...(own.length ? [] : path)].map((term) => [[term, found.get(term)]]), mended }
+    return { groups: [...own, ...(own.length ? [] : path)].map((term) => [[term, found.get(term)]]), mended, isGuess }
   }
 
   // The names of the book that a word or a compound is when one typing error is mended (k-maens: k-means).
@@ -270,15 +273,18 @@
   }
 
   // Signs that a reader types, by the words that answers have for them.
-  const SIGNS = { "∂": "derivative", "∇": "gradient", "∑": "sum", "∏": "product", "√": "square root", "∞": "infinity", "<<<": "kernel launch", " @ ": "matrix multiplication" }
+  const SIGNS = { "∂": "derivative", "∇": "gradient", "∑": "sum", "∏": "product", "√": "sqrt", "∞": "infinity", "<<<": "kernel launch", " @ ": "matrix multiplication" }
   const signs = new RegExp(Object.keys(SIGNS).join("|"), "g")
 
-  // The units that a query is about, best first: [{id, score}], questions and pages before notebooks.
+  // The units that a query is about, best first: {ranked: [{id, score}], questions and pages before notebooks; marks: the
+  // terms that were sought; isEmpty: the query has no word that is sought; isUnfinished: its last word may be the half of
+  // any word, or of a common one; isGuessed: all are taken for misspellings}.
   async function rank(query, index) {
     query = ` ${query} `.replace(signs, (sign) => ` ${SIGNS[sign]} `).slice(1, -1)
     const all = items(query.replace(/\b(?:machine|deep) learning\b/gi, " "))
     const row = all.length ? all : items(query)
     const typing = /[\p{L}\p{N}]$/u.test(query)
+    const last = query.match(/[\p{Script=Latin}\p{N}]*$/u)[0].toLowerCase()
     const joins = new Set(joined(row))
     const [meant] = await Promise.all([
       Promise.all(row.map((item, i) => meanings(index, item, typing && i === row.length - 1))),
@@ -315,12 +321,19 @@
     }))
     const marks = [...new Set(groups.flatMap((group) => group.map(([term]) => term)))]
     const tier = (unit) => (unit.kind === "notebook" ? 1 : 0)
-    return { ranked: ranked.sort((a, b) => tier(a) - tier(b) || b.score - a.score || a.id - b.id), marks }
+    return {
+      ranked: ranked.sort((a, b) => tier(a) - tier(b) || b.score - a.score || a.id - b.id),
+      marks,
+      isEmpty: !row.length,
+      isUnfinished: last.length > 0 && (last.length < 3 || [...STOP].some((word) => word.startsWith(last))),
+      // A letter is found somewhere in any book: it says nothing.
+      isGuessed: meant.some(({ isGuess }) => isGuess) && meant.every(({ isGuess }, i) => isGuess || row[i].words.join("").length < 2),
+    }
   }
 
-  // At most `most` answers and pages and a few notebooks, with what a list shows of them.
+  // At most `most` answers and pages and a few notebooks, with what a list shows of them; and what `rank` tells of the query.
   async function search(query, index, most = 10, notebooks = 3) {
-    const { ranked, marks } = await rank(query, index)
+    const { ranked, ...rest } = await rank(query, index)
     const least = 0.15 * Math.max(0, ...ranked.map((unit) => unit.score))
     const worth = ranked.filter((unit) => unit.score >= least)
     const shown = [
@@ -329,7 +342,7 @@
     ]
     const units = await index.units(shown.map((unit) => unit.id))
     const results = units.map(([title, where, url, excerpt], i) => ({ ...shown[i], title, where, url, excerpt }))
-    return { results, marks }
+    return { results, ...rest }
   }
 
   root.handbookEngine = { items, joined, stem, near, reversed, Index, rank, search, TUNING, STOP }

@@ -10,6 +10,7 @@
   const status = box.querySelector("[role='status']")
   const list = box.querySelector("[role='listbox']")
   const HINT = "A question, a name, a piece of code"
+  const PAUSE = 600 // milliseconds after the last letter; until then nothing is said, and no list gives way to none
 
   // ---- loading -------------------------------------------------------------------------------
 
@@ -108,12 +109,14 @@
 
   function option(result, number, marks) {
     const where = result.kind === "notebook" && result.where !== result.title ? `Notebook: ${result.where}` : result.kind === "notebook" ? "Notebook" : result.where
+    const id = `search-${number}`
     return element(
       "a",
-      { role: "option", id: `search-${number}`, class: `search-option search-${result.kind}`, href: new URL(result.url, base), tabindex: "-1", "aria-selected": "false" },
+      { role: "option", id, "aria-describedby": `${id}-excerpt`, class: `search-option search-${result.kind}`, href: new URL(result.url, base), tabindex: "-1", "aria-selected": "false" },
       element("span", { class: "search-title" }, ...marked(result.title, marks)),
       element("span", { class: "search-where" }, where),
-      element("span", { class: "search-excerpt" }, ...marked(result.excerpt, marks, 190)),
+      // Hidden: no part of the name, which each arrow key has read. It describes the option.
+      element("span", { class: "search-excerpt", id: `${id}-excerpt`, "aria-hidden": "true" }, ...marked(result.excerpt, marks, 190)),
     )
   }
 
@@ -124,10 +127,11 @@
   async function show() {
     const query = input.value.trim() ? input.value : ""
     const turn = ++latest
-    if (!query) return fill([], HINT)
+    clearTimeout(pause)
+    if (!query) return fill(query, []), say(HINT)
     const slow = setTimeout(() => {
-      status.textContent = "Searching…"
       list.setAttribute("aria-busy", "true")
+      paused(() => say("Searching…"))
     }, 200)
     // One after the other: of what is typed meanwhile only the newest is asked, so a slow line is not filled with the rest.
     // But not for long behind one that hangs.
@@ -137,33 +141,57 @@
     going = asked
     await asked
     clearTimeout(slow)
-    if (turn !== latest) return
-    // Says to tests and to measurements which query the list belongs to.
-    list.dataset.query = query
-    if (entered === query) list.firstElementChild?.click()
   }
 
   async function ask(query, turn) {
     try {
-      const { results, marks } = await find(query)
+      const found = await find(query)
       if (turn !== latest) return
-      words = new Set(marks)
-      const count = results.filter((result) => result.kind !== "notebook").length
-      const text = results.length ? `${count} ${count === 1 ? "answer" : "answers"}${results.length > count ? `, and ${results.length - count} in notebooks` : ""}` : "Nothing has these words"
-      fill(results.map((result, number) => option(result, number, words)), text)
+      words = new Set(found.marks)
+      settle(query, found.results.map((result, number) => option(result, number, words)), told(found))
     } catch ({ isOffline }) {
       const text = isOffline ? "No network, and these words are not saved. Save the whole book to search it offline." : "The search index could not be read. A new edition may be on its way: try again in a minute."
-      if (turn === latest) fill([], text)
+      if (turn === latest) settle(query, [], text)
     }
   }
 
-  function fill(options, text) {
+  function told({ results, isEmpty, isUnfinished, isGuessed }) {
+    if (isEmpty) return "Common words, signs and decimals are not searched: add a word"
+    if (!results.length) return isUnfinished ? HINT : "Nothing has these words"
+    const count = results.filter((result) => result.kind !== "notebook").length
+    const text = `${count} ${count === 1 ? "answer" : "answers"}${results.length > count ? `, and ${results.length - count} in notebooks` : ""}`
+    return isGuessed ? `Nothing has these words. Words like them: ${text}` : text
+  }
+
+  // A list stands there at once. Its number is said when the reader pauses, and only then is there none: a question that is
+  // being typed has common words and halves of words, of which nothing is true yet.
+  function settle(query, options, text) {
+    if (options.length) fill(query, options)
+    paused(() => {
+      if (!options.length) fill(query, options)
+      say(text)
+    })
+  }
+
+  let typed = -PAUSE // when the last letter was
+  let pause
+  function paused(act) {
+    clearTimeout(pause)
+    pause = setTimeout(act, typed + PAUSE - performance.now())
+  }
+
+  function say(text) {
+    if (status.textContent !== text) status.textContent = text // else said again
+  }
+
+  function fill(query, options) {
     list.replaceChildren(...options)
     list.removeAttribute("aria-busy")
-    if (status.textContent !== text) status.textContent = text // else said again
-    input.setAttribute("aria-expanded", String(options.length > 0))
+    list.dataset.query = query // whose list it is: for Enter, tests and measurements
+    input.setAttribute("aria-expanded", String(isOpen() && options.length > 0))
     select(null)
     box.querySelector(".md-search__scrollwrap").scrollTop = 0
+    if (entered === query) list.firstElementChild?.click()
   }
 
   let active = null
@@ -206,11 +234,15 @@
   toggle.addEventListener("change", () => {
     if (isOpen()) input.focus()
     else if (!leaving) input.blur()
-    if (!isOpen()) entered = undefined // who has closed the box is not led away when the results come
+    if (!isOpen()) {
+      entered = undefined // who has closed the box is not led away when the results come
+      select(null)
+    }
     input.setAttribute("aria-expanded", String(isOpen() && list.childElementCount > 0))
   })
   input.addEventListener("input", () => {
     entered = undefined
+    typed = performance.now()
     show()
   })
   addEventListener("online", () => isOpen() && show())
