@@ -115,6 +115,16 @@ def test_a_report_names_the_question(book):
     assert "tiny-bytes" in url
 
 
+def test_a_table_of_three_columns_whose_rows_have_names_says_so():
+    def kind(*cells: str) -> str:
+        row = "".join(f"<td>{cell}</td>" for cell in cells)
+        return re.search(r'table class="([^"]*)"', pages.with_scrolling_tables(f"<table><tr>{row}</tr></table>"))[1]
+
+    assert kind("20 of 3000 noise columns", "1", "2") == "plain named"
+    assert kind("short", "20 of 3000 noise columns", "2") == "plain"
+    assert kind("20 of 3000 noise columns", "1") == "plain"  # of two columns the second is the long one
+
+
 def test_citing_lists_each_question_once(book):
     assert [row.anchor for row in pages.citing(book)["notebooks/cuda/tiny.ipynb"]] == ["#tiny-bytes"]
 

@@ -275,18 +275,28 @@ def with_scrolling_tables(page: str) -> str:
 
     Material puts the same box around each table without a class, when its script comes to it, and the page moves.
     """
-    box = (
-        '<div class="md-typeset__scrollwrap"><div class="md-typeset__table"><table class="plain">{}</table></div></div>'
-    )
-    return re.sub("<table>(.*?)</table>", lambda m: box.format(_with_long_cells(m[1])), page, flags=re.S)
+    box = '<div class="md-typeset__scrollwrap"><div class="md-typeset__table"><table class="{}">{}</table></div></div>'
+    return re.sub("<table>(.*?)</table>", lambda m: box.format(_kind(m[1]), _with_long_cells(m[1])), page, flags=re.S)
+
+
+def _kind(table: str) -> str:
+    """The class of a plain table; where rows of three or more cells begin with more than a short word, one more.
+
+    On a phone the first column then gets a least width: it alone would be as narrow as its longest word.
+    """
+    rows = [re.findall(r"<td\b[^>]*>(.*?)</td>", row, re.S) for row in table.split("<tr")]
+    return "plain named" if any(len(row) > 2 and len(_shown(row[0])) > 14 for row in rows) else "plain"
+
+
+def _shown(cell: str) -> str:
+    return re.sub(r"<mjx-assistive-mml.*?</mjx-assistive-mml>|<[^>]+>", "", cell, flags=re.S)
 
 
 def _with_long_cells(table: str) -> str:
     """A table's HTML in which cells of much text say so: on a phone they get more than the least width."""
 
     def cell(match: re.Match[str]) -> str:
-        shown = re.sub(r"<mjx-assistive-mml.*?</mjx-assistive-mml>|<[^>]+>", "", match[2], flags=re.S)
-        return f'<td class="long"{match[1]}>{match[2]}' if len(shown) > 40 else match[0]
+        return f'<td class="long"{match[1]}>{match[2]}' if len(_shown(match[2])) > 40 else match[0]
 
     return re.sub(r"<td\b([^>]*)>(.*?)(?=</td>)", cell, table, flags=re.S)
 
