@@ -92,6 +92,11 @@ def test_long_cells_say_so_and_long_code_breaks_behind_signs():
         pages.with_breaking_code("<code>saved_tensors_hooks(f=1)</code>")
         == "<code>saved_<wbr>tensors_<wbr>hooks(<wbr>f=<wbr>1)</code>"
     )
+    whole = '<span class="whole">{}</span>'
+    assert pages.with_breaking_code("<code>nvcc -G --set-x a-b</code>") == (
+        f"<code>nvcc {whole.format('-G')} {whole.format('--set-x')} a-b</code>"
+    )
+    assert pages.with_breaking_code("<code>x - 1, -1</code>") == "<code>x - 1, -1</code>"
     block = '<div class="highlight"><pre id="c">saved_tensors_hooks(f=1)</pre></div>'
     assert pages.with_breaking_code(block) == block
 

@@ -302,9 +302,18 @@ def _with_long_cells(table: str) -> str:
 
 
 def with_breaking_code(page: str) -> str:
-    """A page's HTML in which long code in the text may break behind a sign, and so not anywhere."""
-    code = r"(<code>)([^<]{16,})(?=</code>)"
-    return re.sub(code, lambda m: m[1] + re.sub(r"(?<=\w)([_.,(=:/]+)(?=\w)", r"\1<wbr>", m[2]), page)
+    """A page's HTML in which long code in the text may break behind a sign, and so not anywhere; no option behind its dash."""
+
+    def code(match: re.Match[str]) -> str:
+        text = match[0]
+        if len(text) >= 16:
+            text = re.sub(r"(?<=\w)([_.,(=:/]+)(?=\w)", r"\1<wbr>", text)
+        return re.sub(r"(?<![\w-])-+[A-Za-z][\w-]*", _WHOLE, text)
+
+    return re.sub(r"(?<=<code>)[^<]+(?=</code>)", code, page)
+
+
+_WHOLE = r'<span class="whole">\g<0></span>'  # which no line's end divides: handbook.css
 
 
 FITS = 36  # characters of code in a line of a phone of 320 px
