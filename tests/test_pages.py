@@ -120,6 +120,25 @@ def test_a_report_names_the_question(book):
     assert "tiny-bytes" in url
 
 
+def test_a_number_stays_with_its_unit_and_a_letter_with_its_word():
+    space, whole = "\u00a0", '<span class="whole">{}</span>'.format
+    for text in ("within 25{}% of", "<b>at 128{}GB/s</b>.", '<a class="claim" href="#x">3</a>{}µs', "2{}FLOP/B"):
+        assert pages.with_kept_words(text.format(" ")) == text.format(space)
+    for text in (
+        "<code>25 % 3</code>",
+        '<a title="25 %">x</a>',
+        "<pre>128 <b>3</b> GB</pre>",
+        "2 speeds",
+        "2 Bs",
+        "split-K",
+    ):
+        assert pages.with_kept_words(text) == text
+    assert pages.with_kept_words("7.0e-3 of <code>1e-8</code>") == f"{whole('7.0e-3')} of <code>1e-8</code>"
+    assert pages.with_kept_words('<h2 id="a-b">ZeRO-3 or split-Key?<a href="#a-b">#</a></h2>') == (
+        f'<h2 id="a-b">{whole("ZeRO-3")} or split-Key?<a href="#a-b">#</a></h2>'
+    )
+
+
 def test_a_table_of_three_columns_whose_rows_have_names_says_so():
     def kind(*cells: str) -> str:
         row = "".join(f"<td>{cell}</td>" for cell in cells)

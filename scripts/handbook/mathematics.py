@@ -256,12 +256,12 @@ def _say(node: etree.Element) -> str:
 # ---- notebooks, and the finished site --------------------------------------------------------
 
 # What holds no formulas: code, scripts, drawings, finished formulas, comments; and any tag itself.
-_MARKUP = re.compile(r"<(pre|code|script|style|svg|textarea|mjx-container)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.S)
+MARKUP = re.compile(r"<(pre|code|script|style|svg|textarea|mjx-container)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.S)
 
 
 def typeset_html(markup: str, file: str) -> str:
     """HTML in which nbconvert left `$…$` and `$$…$$`, with these typeset; `file` is for errors."""
-    bare = chapters.blank(markup, _MARKUP)
+    bare = chapters.blank(markup, MARKUP)
     # A formula never reaches across a tag: where one stood, a mark ends the search.
     spans = [
         (start, end, (html.unescape(tex), display))

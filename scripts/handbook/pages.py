@@ -308,12 +308,36 @@ def with_breaking_code(page: str) -> str:
         text = match[0]
         if len(text) >= 16:
             text = re.sub(r"(?<=\w)([_.,(=:/]+)(?=\w)", r"\1<wbr>", text)
-        return re.sub(r"(?<![\w-])-+[A-Za-z][\w-]*", _WHOLE, text)
+        return re.sub(r"(?P<option>(?<![\w-])-+[A-Za-z][\w-]*)", lambda word: _span(word, "option"), text)
 
     return re.sub(r"(?<=<code>)[^<]+(?=</code>)", code, page)
 
 
-_WHOLE = r'<span class="whole">\g<0></span>'  # which no line's end divides: handbook.css
+_UNIT = r"%|[kKMGTP]?i?B(?:/s|/clock)?|[GM]b/s|[GTP]?(?:FLOP|OP)s?(?:/s|/B)?|[mµn]?s|[kMG]?Hz|GT/s|°C|k?W"
+_KEPT = re.compile(
+    rf"{mathematics.MARKUP.pattern}|(?P<number>\d(?:</a>)?) (?=(?:{_UNIT})(?![\w/-]))|(?P<power>\d[\d.]*e-\d+)", re.S
+)
+_HEADING = re.compile(r"<h[1-6]\b.*?</h[1-6]>", re.S)
+_LETTER = re.compile(rf"{mathematics.MARKUP.pattern}|(?P<word>(?<![\w-])\w+-\w(?![\w-]))", re.S)
+
+
+def with_kept_words(page: str) -> str:
+    """A page's HTML in which no line's end parts a number from its unit, or from the power in 1e-3.
+
+    In headings, which have few words a line, neither a letter or digit from the word before its hyphen, as in split-K.
+    """
+
+    def keep(match: re.Match[str]) -> str:
+        return f"{match['number']}\u00a0" if match["number"] else _span(match, "power")
+
+    def heading(match: re.Match[str]) -> str:
+        return _LETTER.sub(lambda word: _span(word, "word"), match[0])
+
+    return _HEADING.sub(heading, _KEPT.sub(keep, page))
+
+
+def _span(match: re.Match[str], name: str) -> str:
+    return f'<span class="whole">{match[0]}</span>' if match[name] else match[0]
 
 
 FITS = 36  # characters of code in a line of a phone of 320 px
