@@ -341,6 +341,7 @@ def _span(match: re.Match[str], name: str) -> str:
 
 
 FITS = 36  # characters of code in a line of a phone of 320 px
+OUTPUT_FITS = 31  # of output, which is larger: 280 px, of 8.9 each
 
 
 def with_stops(page: str) -> str:
@@ -358,7 +359,7 @@ def with_stops(page: str) -> str:
     def stop(box: re.Match[str]) -> str:
         if box["code"]:
             lines = html.unescape(re.sub(r"<[^>]+>", "", box["text"])).split("\n")
-            wide = max(map(len, lines)) > FITS
+            wide = max(map(len, lines)) > (FITS if box["code"].startswith("<pre") else OUTPUT_FITS)
         else:
             wide = int(box["least"] or 320) > 288
         if box[0].startswith("<mjx"):  # begins with its TeX, by which typesetting.shown finds it
