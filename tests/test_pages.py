@@ -174,7 +174,7 @@ def test_headings_become_a_table_of_contents():
     assert (top["id"], top["name"]) == ("a", "A")
     assert [(child["id"], child["name"]) for child in top["children"]] == [("b", "B x")]
     formulas = mathematics.typeset_html("<h1 id='a'>Sort $2^{20}$ &lt; keys</h1>".replace("'", '"'), "x")
-    assert pages.headings(formulas)[0]["name"] == "Sort 2^20 &lt; keys"
+    assert pages.headings(formulas)[0]["name"] == "Sort 2²⁰ &lt; keys"
 
 
 def test_the_home_page_shows_the_cell_of_its_first_claim(tiny):
