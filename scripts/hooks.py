@@ -127,7 +127,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
         html = pages.complete_questions(html, chapter, repository, _resolver(page, files))
         page.present_anchor_ids |= pages.wrong_anchors(html)
     html = pages.with_breaking_code(pages.with_copy_buttons(pages.with_scrolling_tables(html)))
-    return pages.with_stops(html)
+    return pages.with_stops(pages.with_kept_words(html))
 
 
 def on_env(env: Environment, config: MkDocsConfig, files: Files) -> None:

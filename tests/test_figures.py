@@ -24,9 +24,15 @@ def test_svg_is_made_fit_for_a_page():
 def test_no_figure_of_the_book_says_anything_else_than_its_notebook_drew():
     """Coordinates are shortened: an axis at 0.425 must not say 0.42."""
 
+    def line(text: str) -> str:
+        signs = re.findall(r'<tspan x="([^"]*)"[^>]*>([^<]*)</tspan>', text)
+        if signs and len(signs) == text.count("<tspan"):  # each in its own place, as matplotlib draws a formula
+            return "".join(sign for _, sign in sorted(signs, key=lambda sign: float(sign[0])))
+        return re.sub(r"<[^>]*>", "", text)
+
     def said(svg: str) -> list[str]:
         texts = re.findall(r"<text\b.*?</text>", re.sub(r"<!--.*?-->", "", svg, flags=re.S), re.S)
-        return [" ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split()) for text in texts]
+        return [" ".join(html.unescape(line(text)).split()) for text in texts]
 
     drawn = [
         svg
@@ -39,6 +45,49 @@ def test_no_figure_of_the_book_says_anything_else_than_its_notebook_drew():
     for svg in drawn:
         assert said(figures.site_svg(svg, "caption", "name")) == said(svg)
         assert said(printing.print_figure(svg)) == said(svg)
+
+
+def _label(*signs: tuple[float, float, float, str, str]) -> str:
+    spans = (
+        f'<tspan x="{x}" y="{y}" style="{font}font-size: {size}px; font-family: \'DejaVu Sans\'">{sign}</tspan>'
+        for x, y, size, font, sign in signs
+    )
+    return f"<text>{' '.join(spans)}</text>"
+
+
+def test_a_label_with_a_formula_is_a_line_of_text():
+    """Placed sign by sign by another font's widths, it is spaced out and uneven."""
+    tick = _label((0, -0.2, 10, "", "1"), (6.36, -0.2, 10, "", "0"), (12.8, -4.2, 7, "", "−"), (18.7, -4.2, 7, "", "3"))
+    name = _label(
+        (0, 0, 10, "", "o"),
+        (6.12, 0, 10, "", "f"),
+        (9.64, 0, 10, "", "\u00a0"),
+        (12.82, 0, 10, "font-style: oblique; ", "k"),
+    )
+    plus = _label((0, 0, 10, "", "1"), (8.3, 0, 10, "", "+"), (18.62, 0, 10, "", "2"))
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg"><g id="axes_1"><g id="matplotlib.axis_1">'
+        f'<g id="text_1"><g>{name}</g></g></g><g id="matplotlib.axis_2"><g id="ytick_1"><g id="text_2"><g>{tick}</g></g></g></g>'
+        f'<g id="legend_1"><g id="text_3"><g>{plus}</g></g></g></g></svg>'
+    )
+    axis, power, legend = re.findall(r"<text\b.*?</text>", figures.inline_svg(svg, "x", "x"))
+    assert ">of\u00a0</tspan>" in axis and 'anchor="middle"' in axis and axis.count("<tspan") == 2
+    assert ">10</tspan>" in power and ">−3</tspan>" in power and 'dy="-4.00"' in power
+    assert 'anchor="end"' in power and 'x="23.1"' in power
+    assert legend.count('dx="1.9') == 2 and ">1</tspan>" in legend  # the blanks around +
+
+
+def test_a_fraction_stays_as_it_was_drawn():
+    fraction = _label((0, -5, 7, "", "1"), (0, 5, 7, "", "n"))
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg"><g id="text_1"><g>{fraction}</g></g></svg>'
+    assert fraction in figures.flowing_labels(svg)
+
+
+def test_no_label_of_the_book_is_placed_sign_by_sign():
+    for path in notebooks.paths(ROOT):
+        for cell in notebooks.read(path, ROOT).cells:
+            drawn = figures.site_svg(cell.rich("image/svg+xml") or "", "caption", "name")
+            assert max((text.count("<tspan x=") for text in drawn.split("<text")), default=0) < 2, (path, cell.label)
 
 
 def test_a_figure_says_what_it_draws():

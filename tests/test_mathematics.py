@@ -320,6 +320,8 @@ def test_formulas_as_text_where_no_html_can_stand():
     reader = markdown.Markdown(extensions=["toc", "attr_list", "handbook.mathematics"])
     page = reader.convert("## Why divide by $\\sqrt{d_k}$, $a < b$? { #why }\n\n![Cost against $N^2$](x.png)")
     assert reader.toc_tokens[0]["name"] == "Why divide by √(d_k), a&lt;b?"
+    reader.convert("## Keys, $2^{20}$, and `a^2`")
+    assert reader.toc_tokens[0]["name"] == "Keys, 2²⁰, and a^2"
     assert '<h2 id="why">' in page
     assert 'alt="Cost against N^2"' in page
 

@@ -92,6 +92,11 @@ def test_long_cells_say_so_and_long_code_breaks_behind_signs():
         pages.with_breaking_code("<code>saved_tensors_hooks(f=1)</code>")
         == "<code>saved_<wbr>tensors_<wbr>hooks(<wbr>f=<wbr>1)</code>"
     )
+    whole = '<span class="whole">{}</span>'
+    assert pages.with_breaking_code("<code>nvcc -G --set-x a-b</code>") == (
+        f"<code>nvcc {whole.format('-G')} {whole.format('--set-x')} a-b</code>"
+    )
+    assert pages.with_breaking_code("<code>x - 1, -1</code>") == "<code>x - 1, -1</code>"
     block = '<div class="highlight"><pre id="c">saved_tensors_hooks(f=1)</pre></div>'
     assert pages.with_breaking_code(block) == block
 
@@ -115,15 +120,45 @@ def test_a_report_names_the_question(book):
     assert "tiny-bytes" in url
 
 
+def test_a_number_stays_with_its_unit_and_a_letter_with_its_word():
+    space, whole = "\u00a0", '<span class="whole">{}</span>'.format
+    for text in ("within 25{}% of", "<b>at 128{}GB/s</b>.", '<a class="claim" href="#x">3</a>{}µs', "2{}FLOP/B"):
+        assert pages.with_kept_words(text.format(" ")) == text.format(space)
+    for text in (
+        "<code>25 % 3</code>",
+        '<a title="25 %">x</a>',
+        "<pre>128 <b>3</b> GB</pre>",
+        "2 speeds",
+        "2 Bs",
+        "split-K",
+    ):
+        assert pages.with_kept_words(text) == text
+    assert pages.with_kept_words("7.0e-3 of <code>1e-8</code>") == f"{whole('7.0e-3')} of <code>1e-8</code>"
+    assert pages.with_kept_words('<h2 id="a-b">ZeRO-3 or split-Key?<a href="#a-b">#</a></h2>') == (
+        f'<h2 id="a-b">{whole("ZeRO-3")} or split-Key?<a href="#a-b">#</a></h2>'
+    )
+
+
+def test_a_table_of_three_columns_whose_rows_have_names_says_so():
+    def kind(*cells: str) -> str:
+        row = "".join(f"<td>{cell}</td>" for cell in cells)
+        return re.search(r'table class="([^"]*)"', pages.with_scrolling_tables(f"<table><tr>{row}</tr></table>"))[1]
+
+    assert kind("20 of 3000 noise columns", "1", "2") == "plain named"
+    assert kind("short", "20 of 3000 noise columns", "2") == "plain"
+    assert kind("20 of 3000 noise columns", "1") == "plain"  # of two columns the second is the long one
+
+
 def test_citing_lists_each_question_once(book):
     assert [row.anchor for row in pages.citing(book)["notebooks/cuda/tiny.ipynb"]] == ["#tiny-bytes"]
 
 
 def test_boxes_that_may_scroll_are_stops_of_the_keyboard():
     long, short = "x" * 37, "<span>&lt;</span>" * 36
+    output = '<div class="nb-text-output"><pre>{}</pre></div>'
     page = pages.with_stops(
         f'<pre id="__code_0">{long}</pre><pre id="__code_1">{short}\n{short}</pre>'
-        f'<div class="nb-text-output"><pre>{long}</pre></div><div class="nb-text-output"><pre>{short}</pre></div>'
+        f"{output.format(long[:32])}{output.format(long[:31])}"
         '<div class="nb-figure"><svg style="--least:300px"></svg></div><div class="nb-figure"><svg style="--least:280px"></svg></div>'
         '<div class="evidence-output"><table></table></div><mjx-container data-tex="a" display="true"></mjx-container>'
         '<mjx-container data-tex="a"></mjx-container>'
@@ -139,7 +174,7 @@ def test_headings_become_a_table_of_contents():
     assert (top["id"], top["name"]) == ("a", "A")
     assert [(child["id"], child["name"]) for child in top["children"]] == [("b", "B x")]
     formulas = mathematics.typeset_html("<h1 id='a'>Sort $2^{20}$ &lt; keys</h1>".replace("'", '"'), "x")
-    assert pages.headings(formulas)[0]["name"] == "Sort 2^20 &lt; keys"
+    assert pages.headings(formulas)[0]["name"] == "Sort 2²⁰ &lt; keys"
 
 
 def test_the_home_page_shows_the_cell_of_its_first_claim(tiny):

@@ -69,3 +69,17 @@ def test_a_column_of_text_begins_at_its_left(page):
         "[...document.querySelectorAll('.dataframe td.text')].map((cell) => getComputedStyle(cell).textAlign)"
     )
     assert aligned and set(aligned) == {"left"}
+
+
+@pytest.mark.parametrize("url", ["cuda/sorting-and-nms.html", "fundamentals/overfitting.html"])
+def test_no_row_of_a_table_is_high_for_its_name_alone(page, url):
+    """The first column once had one word a line, ten lines beside one number."""
+    lines = opened(page, url).evaluate(
+        """() => [...document.querySelectorAll("table.plain td:first-child")].map((cell) => {
+          const words = document.createRange()
+          words.selectNodeContents(cell)
+          return Math.round(words.getBoundingClientRect().height / parseFloat(getComputedStyle(cell).lineHeight))
+        })"""
+    )
+    assert len(lines) > 20
+    assert max(lines) <= 6

@@ -14,7 +14,7 @@ def book(tiny):
 
 def test_statistics_count(book):
     totals = questions.statistics(book)["totals"]
-    assert totals == {"chapters": 1, "questions": 1, "claims": 4}
+    assert totals == {"chapters": 1, "questions": 1, "numbers": 3}  # and one table
 
 
 def test_coverage_keeps_open_questions(book, tiny):

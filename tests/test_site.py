@@ -8,7 +8,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import brotli
 import pytest
-from browsing import SITE, too_wide, until
+from browsing import SITE, lay_out_all, too_wide, until
 from conftest import ROOT
 from handbook import chapters, evidence, mathematics, notebooks
 from lxml import html
@@ -101,6 +101,14 @@ def test_no_sideways_scroll(page, url):
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         assert too_wide(page) == [], f"at {width} px"
+
+
+def test_a_table_of_results_shows_its_last_columns_on_a_desktop(page):
+    """Headers that never wrapped kept them out of sight, of which the caption speaks."""
+    page.goto("cuda/flash-attention.html")
+    lay_out_all(page)
+    hidden = "(tables) => tables.map((table) => table.parentElement.scrollWidth - table.parentElement.clientWidth)"
+    assert page.eval_on_selector_all(".evidence table.dataframe", hidden) == [0]
 
 
 @pytest.mark.parametrize("chapter", BOOK, ids=lambda c: c.name)

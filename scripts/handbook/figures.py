@@ -37,7 +37,7 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     """
     prefix = re.sub(r"[^a-z0-9]+", "-", name.lower())
     svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
-    svg = re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S)
+    svg = flowing_labels(re.sub(r"\s*<!--.*?-->", "", svg, flags=re.S))
     svg = short_coordinates(svg)
     # Figures weigh on a chapter: a tenth of a point is finer than a screen shows, and most ids are never used.
     svg = re.sub(r'\b(?:d|x|y|points)="[^"]*"', lambda m: re.sub(r"(\d\.\d)\d\b", r"\1", m[0]), svg)
@@ -52,6 +52,80 @@ def inline_svg(svg: str, caption: str, name: str) -> str:
     label = html.escape(caption, quote=True)
     root = f'<svg role="img" aria-label="{label}" stroke-linejoin="round" stroke-linecap="butt" '
     return re.sub(r"<svg ", root, svg, count=1).strip()
+
+
+# Thousandths of the font's size by which DejaVu Sans advances, for the signs that labels with formulas are made of.
+ADVANCES = {
+    sign: width
+    for width, signs in {
+        275: "'", 278: "ijl", 295: "IJ", 318: "\u00a0 ,.·", 337: "/:;|", 352: "f", 361: "-", 390: "()[]", 392: "t", 411: "r", 500: "*_",
+        521: "s", 525: "z", 541: "ε", 550: "c", 557: "L", 575: "F", 579: "k", 592: "vxyγλ", 602: "πτ", 603: "P", 611: "TY",
+        612: "oδθ", 613: "a", 615: "e", 632: "E", 634: "hnuησ", 635: "Sbdgpqρ", 636: "0123456789{}μ", 638: "β", 656: "K",
+        659: "α", 660: "φψ", 674: "∑", 684: "AVΔ", 685: "XZ", 686: "B", 695: "R", 698: "C", 732: "U", 748: "N", 752: "H",
+        764: "Ω", 770: "D", 775: "G", 787: "OQ", 818: "w", 833: "∞", 837: "ω", 838: "+<=>~−×≤≥≈±", 863: "M", 950: "%",
+        974: "m", 989: "W",
+    }.items()
+    for sign in signs
+}  # fmt: skip
+_SIGN = re.compile(r'<tspan x="([^"]*)" y="([^"]*)" style="([^"]*)">([^<]*)</tspan>')
+
+
+def flowing_labels(svg: str) -> str:
+    """A figure whose labels with formulas are lines of text.
+
+    Matplotlib places each of their signs by the widths of DejaVu Sans, ordered by font: in the page's font they would stand
+    apart, or on each other. Only raised and lowered signs keep their heights, and blanks such as those around + their widths.
+    What is stacked, such as a fraction, stays as drawn, and so does a label with a sign whose width is not known.
+    """
+    if "<tspan" not in svg:
+        return svg
+    anchors = iter(_anchors(etree.fromstring(svg)))
+    label = r"<text>\s*(?:<tspan [^>]*>[^<]*</tspan>\s*)+</text>(?=\s*</g>)"
+    return re.sub(label, lambda drawn: _line(drawn[0], next(anchors)), svg)
+
+
+def _anchors(root: etree.Element) -> list[str]:
+    """Which end of each label with a formula matplotlib put in its place, in the order of the figure."""
+    found = []
+
+    def visit(element: etree.Element, around: tuple[str, ...]) -> None:
+        around = (*around, element.get("id", ""))
+        if element.tag.endswith("}text") and len(element):
+            part = next((name for name in reversed(around) if re.match(r"matplotlib.axis|[xy]tick", name)), "")
+            found.append("end" if part.startswith("ytick") else "middle" if part else "start")
+        for child in element:
+            visit(child, around)
+
+    visit(root, ())
+    return found
+
+
+def _line(drawn: str, anchor: str) -> str:
+    signs = sorted((float(x), float(y), style, html.unescape(sign)) for x, y, style, sign in _SIGN.findall(drawn))
+    runs: list[list] = []  # blank before it, height, style, signs
+    end = height = 0.0  # of what is set so far
+    for x, y, style, sign in signs:
+        size = float(re.search(r"font-size: ([\d.]+)px", style)[1])
+        if len(sign) != 1 or sign not in ADVANCES or (x < end - 0.1 * size and y != height):
+            return drawn
+        blank = x - end if runs and x > end + 0.1 * size else 0.0
+        if runs and "oblique" in runs[-1][2] and "oblique" not in style:
+            blank += 0.08 * size  # the page's oblique letters, which are slanted ones, lean over their edges
+        if runs and not blank and runs[-1][1:3] == [y, style]:
+            runs[-1][3] += sign
+        else:
+            runs.append([blank, y, style, sign])
+        end, height = x + ADVANCES[sign] * size / 1000, y
+    at = {"start": 0.0, "middle": end / 2, "end": end}[anchor]
+    said, height = "", 0.0
+    for blank, y, style, text in runs:
+        moved = "".join(
+            f' {key}="{by:.2f}"' for key, by in (("dx", blank), ("dy", y - height)) if said and abs(by) > 0.01
+        )
+        place = moved if said else f' x="{at:.2f}" y="{y:.2f}"'
+        said += f'<tspan{place} style="{style}">{html.escape(text, quote=False)}</tspan>'
+        height = y
+    return f'<text text-anchor="{anchor}">{said}</text>'
 
 
 def short_coordinates(svg: str) -> str:

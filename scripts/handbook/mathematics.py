@@ -183,7 +183,8 @@ class _Name(_Step, Treeprocessor):
             for name, value in element.items():
                 element.set(name, self.page.name(value))
             if re.fullmatch("h[1-6]", str(element.tag)) and "\x02formula:" in (title := "".join(element.itertext())):
-                element.attrib.setdefault("data-toc-label", html.escape(self.page.name(title), quote=False))
+                shown = self.page.fill(title, lambda formula: raised(plain(self.page.html[formula])))
+                element.attrib.setdefault("data-toc-label", html.escape(shown, quote=False))
 
 
 class _PutBack(_Step, Postprocessor):
@@ -223,9 +224,17 @@ def plain(markup: str) -> str:
     )
 
 
+def raised(text: str) -> str:
+    """Text with `plain` formulas to be read, not typed: 2²⁰ for 2^20."""
+    return re.sub(r"\^(\d+)", lambda power: power[1].translate(_RAISED), text)
+
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def without_markup(markup: str) -> str:
-    """HTML as HTML of text alone, formulas as `plain` has them: 2^20, not 220."""
-    said = re.sub(_FORMULA, lambda m: html.escape(plain(m[0]), quote=False), markup, flags=re.S)
+    """HTML as HTML of text alone, formulas as `plain` has them and powers `raised`: 2²⁰, not 220."""
+    said = re.sub(_FORMULA, lambda m: html.escape(raised(plain(m[0])), quote=False), markup, flags=re.S)
     return re.sub(r"<[^>]+>", "", said)
 
 
@@ -256,12 +265,12 @@ def _say(node: etree.Element) -> str:
 # ---- notebooks, and the finished site --------------------------------------------------------
 
 # What holds no formulas: code, scripts, drawings, finished formulas, comments; and any tag itself.
-_MARKUP = re.compile(r"<(pre|code|script|style|svg|textarea|mjx-container)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.S)
+MARKUP = re.compile(r"<(pre|code|script|style|svg|textarea|mjx-container)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.S)
 
 
 def typeset_html(markup: str, file: str) -> str:
     """HTML in which nbconvert left `$…$` and `$$…$$`, with these typeset; `file` is for errors."""
-    bare = chapters.blank(markup, _MARKUP)
+    bare = chapters.blank(markup, MARKUP)
     # A formula never reaches across a tag: where one stood, a mark ends the search.
     spans = [
         (start, end, (html.unescape(tex), display))

@@ -275,29 +275,73 @@ def with_scrolling_tables(page: str) -> str:
 
     Material puts the same box around each table without a class, when its script comes to it, and the page moves.
     """
-    box = (
-        '<div class="md-typeset__scrollwrap"><div class="md-typeset__table"><table class="plain">{}</table></div></div>'
-    )
-    return re.sub("<table>(.*?)</table>", lambda m: box.format(_with_long_cells(m[1])), page, flags=re.S)
+    box = '<div class="md-typeset__scrollwrap"><div class="md-typeset__table"><table class="{}">{}</table></div></div>'
+    return re.sub("<table>(.*?)</table>", lambda m: box.format(_kind(m[1]), _with_long_cells(m[1])), page, flags=re.S)
+
+
+def _kind(table: str) -> str:
+    """The class of a plain table; where rows of three or more cells begin with more than a short word, one more.
+
+    On a phone the first column then gets a least width: it alone would be as narrow as its longest word.
+    """
+    rows = [re.findall(r"<td\b[^>]*>(.*?)</td>", row, re.S) for row in table.split("<tr")]
+    return "plain named" if any(len(row) > 2 and len(_shown(row[0])) > 14 for row in rows) else "plain"
+
+
+def _shown(cell: str) -> str:
+    return re.sub(r"<mjx-assistive-mml.*?</mjx-assistive-mml>|<[^>]+>", "", cell, flags=re.S)
 
 
 def _with_long_cells(table: str) -> str:
     """A table's HTML in which cells of much text say so: on a phone they get more than the least width."""
 
     def cell(match: re.Match[str]) -> str:
-        shown = re.sub(r"<mjx-assistive-mml.*?</mjx-assistive-mml>|<[^>]+>", "", match[2], flags=re.S)
-        return f'<td class="long"{match[1]}>{match[2]}' if len(shown) > 40 else match[0]
+        return f'<td class="long"{match[1]}>{match[2]}' if len(_shown(match[2])) > 40 else match[0]
 
     return re.sub(r"<td\b([^>]*)>(.*?)(?=</td>)", cell, table, flags=re.S)
 
 
 def with_breaking_code(page: str) -> str:
-    """A page's HTML in which long code in the text may break behind a sign, and so not anywhere."""
-    code = r"(<code>)([^<]{16,})(?=</code>)"
-    return re.sub(code, lambda m: m[1] + re.sub(r"(?<=\w)([_.,(=:/]+)(?=\w)", r"\1<wbr>", m[2]), page)
+    """A page's HTML in which long code in the text may break behind a sign, and so not anywhere; no option behind its dash."""
+
+    def code(match: re.Match[str]) -> str:
+        text = match[0]
+        if len(text) >= 16:
+            text = re.sub(r"(?<=\w)([_.,(=:/]+)(?=\w)", r"\1<wbr>", text)
+        return re.sub(r"(?P<option>(?<![\w-])-+[A-Za-z][\w-]*)", lambda word: _span(word, "option"), text)
+
+    return re.sub(r"(?<=<code>)[^<]+(?=</code>)", code, page)
+
+
+_UNIT = r"%|[kKMGTP]?i?B(?:/s|/clock)?|[GM]b/s|[GTP]?(?:FLOP|OP)s?(?:/s|/B)?|[mµn]?s|[kMG]?Hz|GT/s|°C|k?W"
+_KEPT = re.compile(
+    rf"{mathematics.MARKUP.pattern}|(?P<number>\d(?:</a>)?) (?=(?:{_UNIT})(?![\w/-]))|(?P<power>\d[\d.]*e-\d+)", re.S
+)
+_HEADING = re.compile(r"<h[1-6]\b.*?</h[1-6]>", re.S)
+_LETTER = re.compile(rf"{mathematics.MARKUP.pattern}|(?P<word>(?<![\w-])\w+-\w(?![\w-]))", re.S)
+
+
+def with_kept_words(page: str) -> str:
+    """A page's HTML in which no line's end parts a number from its unit, or from the power in 1e-3.
+
+    In headings, which have few words a line, neither a letter or digit from the word before its hyphen, as in split-K.
+    """
+
+    def keep(match: re.Match[str]) -> str:
+        return f"{match['number']}\u00a0" if match["number"] else _span(match, "power")
+
+    def heading(match: re.Match[str]) -> str:
+        return _LETTER.sub(lambda word: _span(word, "word"), match[0])
+
+    return _HEADING.sub(heading, _KEPT.sub(keep, page))
+
+
+def _span(match: re.Match[str], name: str) -> str:
+    return f'<span class="whole">{match[0]}</span>' if match[name] else match[0]
 
 
 FITS = 36  # characters of code in a line of a phone of 320 px
+OUTPUT_FITS = 31  # of output, which is larger: 280 px, of 8.9 each
 
 
 def with_stops(page: str) -> str:
@@ -315,7 +359,7 @@ def with_stops(page: str) -> str:
     def stop(box: re.Match[str]) -> str:
         if box["code"]:
             lines = html.unescape(re.sub(r"<[^>]+>", "", box["text"])).split("\n")
-            wide = max(map(len, lines)) > FITS
+            wide = max(map(len, lines)) > (FITS if box["code"].startswith("<pre") else OUTPUT_FITS)
         else:
             wide = int(box["least"] or 320) > 288
         if box[0].startswith("<mjx"):  # begins with its TeX, by which typesetting.shown finds it

@@ -52,7 +52,7 @@ def coverage(book: list[Chapter], sources: dict[str, dict[str, str]]) -> dict[st
 
 
 def statistics(book: list[Chapter]) -> dict[str, object]:
-    """Counts for the pages: chapters, questions and claims, of each area and in all."""
+    """Counts for the pages: chapters, questions and numbers with a proof, of each area and in all."""
     areas = []
     for area, title in AREAS.items():
         mine = [c for c in book if c.area == area]
@@ -62,10 +62,10 @@ def statistics(book: list[Chapter]) -> dict[str, object]:
                 "title": title,
                 "chapters": len(mine),
                 "questions": sum(len(c.questions) for c in mine),
-                "claims": sum(len(evidence.claims(c.text)) for c in mine),
+                "numbers": sum(not claim.embedded for c in mine for claim in evidence.claims(c.text)),
             }
         )
-    totals = {key: sum(a[key] for a in areas) for key in ("chapters", "questions", "claims")}
+    totals = {key: sum(a[key] for a in areas) for key in ("chapters", "questions", "numbers")}
     return {"areas": areas, "totals": totals}
 
 
