@@ -57,7 +57,11 @@ def test_a_tiny_site_builds(tiny):
     page = (tiny / "site/cuda/memory/index.html").read_text()
     assert 'class="claim" href="../../notebooks/cuda/tiny/#shares.optimizer"' in page
     assert "16\u00a0bytes</a>" in page
-    assert 'class="level level-core"' in page and "../../sources/#list-01" in page and "issues/new?template=error.yml" in page
+    assert (
+        'class="level level-core"' in page
+        and "../../sources/#list-01" in page
+        and "issues/new?template=error.yml" in page
+    )
     assert "Often said, but wrong</p>" in page
     notebook = (tiny / "site/notebooks/cuda/tiny/index.html").read_text()
     assert 'id="shares"' in notebook and "../../../cuda/memory/#tiny-bytes" in notebook
