@@ -152,9 +152,10 @@ async function answer(event) {
   } catch (error) {
     if (found) return found
     if (request.mode !== "navigate") throw error
-    const isFolder = book?.files[`${path}/index.html`]
+    // A host answers a folder, and a page's name alone, as well.
     const { search, hash } = new URL(request.url)
-    return Response.redirect(new URL(isFolder ? `${path}/` : `offline.html#${encodeURIComponent(path + search + hash)}`, SCOPE))
+    const other = [`${path}/`, `${path}.html`].find((address) => book?.files[pathOf(new URL(address, SCOPE))])
+    return Response.redirect(new URL(other ?? `offline.html#${encodeURIComponent(path + search + hash)}`, SCOPE))
   }
 }
 

@@ -102,9 +102,13 @@ def test_a_figure_says_what_it_draws():
         + "</g>{1}</g>"
     )
     title, bar = text("<text>Left and right</text>", 4), text("<text>18.0x</text>", 5)
+    bar += f'<g id="legend_1">{text("<text>fp16</text>", 7)}{text("<text>TF32</text>", 8)}</g>'
     panels = panel.format(1, bar) + panel.format(2, text("<text>fp8 only</text>", 6))
     svg = f'<svg xmlns="http://www.w3.org/2000/svg"><g id="figure_1">{panels}{title}</g></svg>'
-    assert figures.description(svg) == "Left and right; FLOP per byte against side T of a tile; fp8 only"
+    assert figures.description(svg) == (
+        "Left and right. FLOP per byte against side T of a tile: fp16; TF32. "
+        "fp8 only. FLOP per byte against side T of a tile"
+    )
 
 
 def test_the_least_width_keeps_the_smallest_label_readable_but_for_powers():

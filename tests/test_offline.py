@@ -715,6 +715,8 @@ def test_odd_addresses_reach_the_server_and_lead_on_without_it(context, publishe
     published.cut()
     page.goto(published.address + "nlp")
     expect(page).to_have_url(published.address + "nlp/")
+    page.goto(published.address + "nlp/index")
+    expect(page).to_have_url(published.address + "nlp/index.html")
     missing = page.locator("[data-offline-missing]")
     page.goto(published.address + "cuda")
     expect(missing).to_contain_text("cuda/index.html was not opened")

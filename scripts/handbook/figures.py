@@ -134,7 +134,7 @@ def short_coordinates(svg: str) -> str:
 
 
 def description(svg: str) -> str:
-    """What a figure of matplotlib says of itself: its title, and for each panel its texts and its axes' names."""
+    """What a figure of matplotlib says of itself: its title; of each panel its texts, its axes' names, its legend."""
     root = etree.fromstring(svg.encode(), etree.XMLParser(target=etree.TreeBuilder(insert_comments=True)))
     said = []
     for panel in root.findall(f"{GROUP}/{GROUP}"):
@@ -147,9 +147,11 @@ def description(svg: str) -> str:
                 if group.get("id", "").startswith("matplotlib.axis")
             ]
             # Beside the panel's title stand its remarks, and numbers on bars and points, which say nothing by themselves.
-            said.append(" ".join(text for text in _texts(panel) if re.search(r"[^\W\d_]{3}", text)))
-            said.append(" against ".join(filter(None, reversed(axes))))
-    return "; ".join(dict.fromkeys(" ".join(text.split()) for text in said if text.strip()))
+            said += [text for text in _texts(panel) if re.search(r"[^\W\d_]{3}", text)]
+            legends = [group for group in panel.findall(GROUP) if group.get("id", "").startswith("legend")]
+            shown = "; ".join(text for legend in legends for text in _texts(legend))
+            said.append(": ".join(filter(None, (" against ".join(filter(None, reversed(axes))), shown))))
+    return ". ".join(dict.fromkeys(filter(None, said)))
 
 
 def _texts(group: etree.Element) -> list[str]:
@@ -158,7 +160,7 @@ def _texts(group: etree.Element) -> list[str]:
 
 def _said(text: etree.Element) -> str:
     source = next(text.iter(etree.Comment), None)  # of a text with a formula, whose signs stand each for itself
-    return "".join(text.itertext()) if source is None else source.text.replace("$", "")
+    return " ".join(("".join(text.itertext()) if source is None else source.text.replace("$", "")).split())
 
 
 def least_width(svg: str) -> int:

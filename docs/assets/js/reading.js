@@ -129,10 +129,14 @@ const KEPT = "handbook.heights" // survives a reload
 const left = new Map() // the width, and the heights that are true for it, by the page's path
 let path, article
 let address = location.pathname // ahead of `path` while a page is on its way
+const LANDING = "handbook.landing" // where a link led whose page could not be fetched (material.js), and so is loaded
+let isLanding = false // then the place that Material has stored is one in the page before
 let came // the place in the page that Back leads to, while that is on its way
 let returning = ["reload", "back_forward"].includes(performance.getEntriesByType("navigation")[0]?.type)
 try {
   for (const [path, heights] of JSON.parse(sessionStorage.getItem(KEPT)) ?? []) left.set(path, heights)
+  isLanding = sessionStorage.getItem(LANDING) === location.href
+  sessionStorage.removeItem(LANDING)
 } catch {} // storage is forbidden
 const keep = () => {
   // Material follows a link's #anchor by a click of its own, when the next page is there but not announced.
@@ -157,9 +161,9 @@ const restore = () => {
 document.addEventListener("click", (event) => event.target.closest?.("a[href]") && keep(), true)
 addEventListener("pagehide", () => {
   keep()
-  if (leaving?.isConnected && wanted === location.href) history.replaceState(null, "") // the place that is stored is one in this page
   try {
     sessionStorage.setItem(KEPT, JSON.stringify([...left]))
+    if (leaving?.isConnected) sessionStorage.setItem(LANDING, wanted)
   } catch {}
 })
 addEventListener("popstate", () => {
@@ -238,8 +242,8 @@ const find = () => {
   land()
   attend(document)
 }
-// Loaded anew because instant navigation could not fetch it (material.js), and not a place that was left: to its #anchor.
-if (returning && location.hash && (history.state?.y === undefined || !left.has(location.pathname))) {
+// To its #anchor a page that is loaded because it could not be fetched, or that was never read.
+if (isLanding || (returning && location.hash && !left.has(location.pathname))) {
   returning = false
   wanted = location.href
 }
