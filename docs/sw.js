@@ -148,7 +148,12 @@ async function answer(event) {
     const response = await fetch(request)
     const hash = book?.files[path]?.[0]
     if (hash && response.ok) event.waitUntil(keep(cache, path, hash, response.clone()))
-    return response
+    if (!isNewer) return response
+    // The browser's memory must not hand it to a page of this edition, for which it would not ask here.
+    const { body, status, statusText } = response
+    const headers = new Headers(response.headers)
+    headers.set("cache-control", "no-store")
+    return new Response(body, { status, statusText, headers })
   } catch (error) {
     if (found) return found
     if (request.mode !== "navigate") throw error
