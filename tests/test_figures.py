@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
+import matplotlib
 from conftest import ROOT
+from fontTools import ttLib
 from handbook import figures, notebooks, printing
 
 
@@ -75,6 +78,12 @@ def test_a_label_with_a_formula_is_a_line_of_text():
     assert ">10</tspan>" in power and ">−3</tspan>" in power and 'dy="-4.00"' in power
     assert 'anchor="end"' in power and 'x="23.1"' in power
     assert legend.count('dx="1.9') == 2 and ">1</tspan>" in legend  # the blanks around +
+
+
+def test_the_widths_of_signs_are_those_of_the_font_that_matplotlib_draws_with():
+    font = ttLib.TTFont(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf")
+    glyphs, advances, unit = font.getBestCmap(), font["hmtx"], font["head"].unitsPerEm
+    assert {sign: round(1000 * advances[glyphs[ord(sign)]][0] / unit) for sign in figures.ADVANCES} == figures.ADVANCES
 
 
 def test_a_fraction_stays_as_it_was_drawn():
